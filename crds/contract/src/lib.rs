@@ -1,1 +1,19 @@
-//! placeholder
+//! The plain words that operator, data plane and transcoder share: roles, ports, labels, ids,
+//! the role configuration file, gate rules, plans, the files between containers and the
+//! job interface. Values only: nothing in this crate reads, writes, waits or knows Kubernetes.
+
+pub mod config;
+pub mod exit;
+pub mod ids;
+pub mod job_api;
+pub mod job_files;
+pub mod labels;
+pub mod names;
+pub mod plan;
+pub mod reasons;
+pub mod renditions;
+pub mod roles;
+pub mod rules;
+
+pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use roles::Role;

@@ -1,0 +1,180 @@
+//! The role configuration file: the operator writes it into a ConfigMap, every data-plane
+//! process reads it once at start. Unknown fields are refused; secrets are never in it, only the
+//! folders where they are mounted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::SourceLimits;
+use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::rules::GateRule;
+
+/// Where the operator mounts the file.
+pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
+/// Where the operator mounts the generated keys (Secret `<gate>-keys`).
+pub const KEYS_DIR: &str = "/etc/streamgate/keys";
+/// Where the operator mounts the user's S3 credentials (`accessKeyId`, `secretAccessKey`).
+pub const S3_CREDENTIALS_DIR: &str = "/etc/streamgate/s3";
+/// Where the data volume is mounted; the only writable folder.
+pub const DATA_DIR: &str = "/var/lib/streamgate";
+
+/// Key file in [`KEYS_DIR`]: Ed25519 private key (PKCS#8 PEM) that signs sessions.
+pub const SESSION_KEY: &str = "session.pem";
+/// Key file in [`KEYS_DIR`]: Ed25519 private key (PKCS#8 PEM) that signs playback handles.
+pub const PLAYBACK_KEY: &str = "playback.pem";
+/// Key file in [`KEYS_DIR`]: Ed25519 public key (SPKI PEM) that verifies playback handles.
+pub const PLAYBACK_PUBLIC_KEY: &str = "playback.pub.pem";
+/// Key file in [`KEYS_DIR`]: 32 random bytes that sign internal object URLs.
+pub const OBJECT_URL_KEY: &str = "object-url.key";
+/// Every key the operator generates.
+pub const KEY_FILES: [&str; 4] = [
+    SESSION_KEY,
+    PLAYBACK_KEY,
+    PLAYBACK_PUBLIC_KEY,
+    OBJECT_URL_KEY,
+];
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoleConfig {
+    /// Which StreamGate this process belongs to.
+    pub gate: GateIdentity,
+    /// Base URL under which viewers reach the gate, without a trailing slash.
+    pub public_url: String,
+    /// Object storage.
+    pub storage: Storage,
+    /// Database.
+    pub database: Database,
+    /// Chains that rules may name.
+    pub chains: Vec<Chain>,
+    /// Rules that contents may name.
+    pub rules: Vec<GateRule>,
+    /// Rule of contents that name none; without it such a content is its owner's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_rule: Option<String>,
+    /// Sign-in and sessions.
+    pub auth: Auth,
+    /// Who may do what.
+    pub people: People,
+    /// Limits.
+    pub limits: Limits,
+    /// Defaults of TranscodeJobs.
+    pub transcode: Transcode,
+    /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.
+    pub log: String,
+}
+
+/// Identity of the StreamGate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GateIdentity {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID: audience of job pods' tokens.
+    pub uid: String,
+    /// Namespaces, besides its own, whose TranscodeJobs may refer to the gate.
+    pub allowed_namespaces: Vec<String>,
+}
+
+/// Object storage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Storage {
+    /// A folder of the data volume.
+    Filesystem {
+        /// Absolute path.
+        path: String,
+    },
+    /// An S3 bucket; credentials in [`S3_CREDENTIALS_DIR`].
+    #[serde(rename_all = "camelCase")]
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Region.
+        region: String,
+        /// Endpoint URL; AWS's own when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
+        /// Bucket in the path instead of the host name.
+        force_path_style: bool,
+    },
+}
+
+/// Database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Database {
+    /// A SQLite file of the data volume.
+    Sqlite {
+        /// Absolute path.
+        path: String,
+    },
+}
+
+/// An EVM chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Chain {
+    /// Name that rules use.
+    pub name: String,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// JSON-RPC endpoints, tried in order.
+    pub rpc_urls: Vec<String>,
+}
+
+/// Sign-in and sessions. Durations in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Auth {
+    /// EIP-4361 domain that a sign-in message must name.
+    pub domain: String,
+    /// Life of a challenge.
+    pub challenge_seconds: u64,
+    /// Life of a session.
+    pub session_seconds: u64,
+    /// Life of an entitlement before the chain is asked again; at most 600.
+    pub lease_seconds: u64,
+    /// Pause allowance added to a content's duration for the absolute end of a playback handle.
+    pub pause_allowance_seconds: u64,
+}
+
+/// Who may do what, by lower-case wallet address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct People {
+    /// May upload.
+    pub creators: Vec<String>,
+    /// May do everything.
+    pub admins: Vec<String>,
+}
+
+/// Limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one upload.
+    pub max_upload_bytes: u64,
+    /// Requests per second and address, refilled steadily.
+    pub requests_per_second: u32,
+    /// Requests an address may make at once.
+    pub request_burst: u32,
+    /// Seconds until a request without an answer is ended.
+    pub request_timeout_seconds: u64,
+}
+
+/// Defaults of TranscodeJobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Transcode {
+    /// Ladder.
+    pub renditions: Vec<Rendition>,
+    /// Audio.
+    pub audio: AudioSettings,
+    /// Grid.
+    pub grid: GridSettings,
+    /// What a source may be at most.
+    pub limits: SourceLimits,
+}

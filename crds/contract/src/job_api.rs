@@ -1,0 +1,162 @@
+//! The internal interface between courier and worker. The caller proves itself with a projected
+//! service-account token (audience: the StreamGate's UID); its pod name says which job, attempt,
+//! step and index it is, so no request names them again.
+//!
+//! | route | body → answer |
+//! | --- | --- |
+//! | `GET  /internal/v1/assignment` | → [`Assignment`] |
+//! | `POST /internal/v1/plan` | [`crate::plan::Plan`] → [`Assignment`] of the planned output (init segments are uploaded as [`Object::Init`] afterwards) |
+//! | `POST /internal/v1/tickets` | [`TicketRequest`] → [`Ticket`] |
+//! | `POST /internal/v1/commits` | [`CommitRequest`] → [`CommitResult`] |
+//! | `POST /internal/v1/progress` | [`ProgressReport`] → 204 |
+//! | `POST /internal/v1/publish` | → [`crate::job_files::Published`] |
+//!
+//! Refusals are problem+json; `reason` in it is a word of [`crate::reasons::job`] where the job
+//! must fail for it (status 422), anything else is tried again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TrackId;
+use crate::job_files::{Order, SegmentName};
+
+/// Path of the assignment.
+pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
+/// Path for a finished plan.
+pub const PLAN_PATH: &str = "/internal/v1/plan";
+/// Path for upload tickets.
+pub const TICKETS_PATH: &str = "/internal/v1/tickets";
+/// Path for commits.
+pub const COMMITS_PATH: &str = "/internal/v1/commits";
+/// Path for progress.
+pub const PROGRESS_PATH: &str = "/internal/v1/progress";
+/// Path that closes an output.
+pub const PUBLISH_PATH: &str = "/internal/v1/publish";
+/// Path prefix of the internal object endpoint (volume storage): `…/{key}?expires=…&signature=…`.
+pub const OBJECTS_PATH: &str = "/internal/v1/objects";
+
+/// What a job pod is to do and where its source is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    /// What the transcoder is told.
+    pub order: Order,
+    /// Where the bytes of the source are.
+    pub source: SourceAccess,
+}
+
+/// Access to the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum SourceAccess {
+    /// Objects in a row make the source.
+    Parts {
+        /// In order; the first starts at byte 0.
+        parts: Vec<SourcePart>,
+    },
+    /// A file of a claim that is mounted in the courier container.
+    Mounted {
+        /// Path below the mount.
+        path: String,
+    },
+}
+
+/// One object of the source.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePart {
+    /// Short-lived URL for GET with a range; absolute, or a path on the worker. Secret.
+    pub url: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl std::fmt::Debug for SourcePart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourcePart")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An object a job pod may deliver.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Object {
+    /// Init segment of a track.
+    Init {
+        /// Track.
+        track: TrackId,
+    },
+    /// Media segment.
+    Segment {
+        /// Track.
+        track: TrackId,
+        /// Number from 0.
+        number: u32,
+    },
+}
+
+/// Asks where to put an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRequest {
+    /// Which object.
+    pub object: Object,
+    /// SHA-256 in hex.
+    pub sha256: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Where to put an object: one PUT of exactly the announced bytes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Key of the object, to be named in the commit.
+    pub key: String,
+    /// Short-lived URL; absolute, or a path on the worker. Secret.
+    pub url: String,
+    /// Headers the PUT must carry.
+    pub headers: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Announces a delivered object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRequest {
+    /// Which object.
+    pub object: Object,
+    /// Its key.
+    pub key: String,
+    /// SHA-256 in hex.
+    pub sha256: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Answer to a commit; the first writer wins, and that is a success for everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitResult {
+    /// This request made the commit; false when somebody was first.
+    pub first: bool,
+}
+
+/// Progress of one index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgressReport {
+    /// Frames encoded by this process.
+    pub frames: u64,
+    /// Frames of this span.
+    pub of: u64,
+    /// Frames per second lately.
+    pub fps: f64,
+}
+
+/// What is committed, as the courier keeps it.
+pub type Committed = std::collections::BTreeSet<SegmentName>;

@@ -1,0 +1,303 @@
+//! The plan of an output: what Plan found in the source and decided, down to frames and bytes.
+//! Made once by the transcoder, stored by the worker, handed to every span. Boundaries are frame
+//! indices of the source, never seconds; timestamps are in the source stream's time base.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TrackId;
+use crate::renditions::{AudioSettings, GridSettings, Rendition};
+
+/// A ratio of two integers: frame rates (frames per second) and time bases (seconds per tick).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Numerator.
+    pub num: i64,
+    /// Denominator, above 0.
+    pub den: i64,
+}
+
+/// Bytes `start..end` of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ByteRange {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+/// What Plan is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanRequest {
+    /// Lengths of the grid.
+    pub grid: GridSettings,
+    /// The ladder wanted, tallest first; rungs taller than the source are dropped.
+    pub renditions: Vec<Rendition>,
+    /// Audio rendition.
+    pub audio: AudioSettings,
+    /// What a source may be at most.
+    pub limits: SourceLimits,
+}
+
+/// Bounds of a source; beyond them it is refused with `SourceLimitExceeded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceLimits {
+    /// Pixels of a picture's longer side.
+    pub max_side: u32,
+    /// Frames per second.
+    pub max_frame_rate: u32,
+    /// Seconds.
+    pub max_duration_seconds: u64,
+    /// Streams in the container.
+    pub max_streams: u32,
+}
+
+impl Default for SourceLimits {
+    fn default() -> Self {
+        Self {
+            max_side: 8_192,
+            max_frame_rate: 120,
+            max_duration_seconds: 12 * 3_600,
+            max_streams: 64,
+        }
+    }
+}
+
+/// The whole plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Engine that made the plan and must do it: crate version, FFmpeg and encoder versions.
+    pub engine: String,
+    /// What the source is.
+    pub source: SourceFacts,
+    /// How it is cut.
+    pub grid: Grid,
+    /// Every track of the output; video tallest first, then audio.
+    pub tracks: Vec<TrackPlan>,
+    /// What each completion index of Encode does; empty spans do not exist.
+    pub spans: Vec<SpanPlan>,
+}
+
+/// Facts about the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceFacts {
+    /// Bytes.
+    pub bytes: u64,
+    /// Demuxer name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// The video stream.
+    pub video: VideoFacts,
+    /// The audio stream, if there is one.
+    pub audio: Option<AudioFacts>,
+}
+
+/// Facts about the video stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoFacts {
+    /// Index in the container.
+    pub stream: u32,
+    /// Codec name, such as `h264`.
+    pub codec: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Average frame rate in frames per second.
+    pub frame_rate: Ratio,
+    /// Time base of `pts`, in seconds per tick.
+    pub time_base: Ratio,
+    /// Number of frames.
+    pub frames: u64,
+    /// PTS of every frame in presentation order, in ticks; as long as `frames`.
+    pub pts: Vec<i64>,
+    /// PTS one past the last frame, in ticks.
+    pub end_pts: i64,
+}
+
+/// Facts about the audio stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioFacts {
+    /// Index in the container.
+    pub stream: u32,
+    /// Codec name, such as `aac`.
+    pub codec: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u32,
+    /// BCP 47 language, `und` when the container does not say.
+    pub language: String,
+}
+
+/// The grid in whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grid {
+    /// Frames in a group of pictures.
+    pub gop_frames: u32,
+    /// Frames in a segment; a multiple of `gop_frames`.
+    pub segment_frames: u32,
+    /// Segments in a chunk.
+    pub segments_per_chunk: u32,
+    /// Chunks in a span.
+    pub chunks_per_span: u32,
+    /// Segments of the whole output, the last one possibly shorter.
+    pub segments: u32,
+}
+
+impl Grid {
+    /// Chunks of the whole output.
+    pub fn chunks(&self) -> u32 {
+        self.segments.div_ceil(self.segments_per_chunk.max(1))
+    }
+
+    /// Video spans of the whole output.
+    pub fn video_spans(&self) -> u32 {
+        self.chunks().div_ceil(self.chunks_per_span.max(1))
+    }
+}
+
+/// One track of the output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrackPlan {
+    /// Identifier, such as `v720`.
+    pub id: TrackId,
+    /// RFC 6381 codecs string, exact.
+    pub codecs: String,
+    /// Ticks per second of the track's media timeline.
+    pub timescale: u32,
+    /// SHA-256 of the init segment in hex.
+    pub init_sha256: String,
+    /// Bytes of the init segment.
+    pub init_bytes: u64,
+    /// What kind of media.
+    pub media: Media,
+    /// Start of each segment on the media timeline, in ticks of `timescale`, one more than there
+    /// are segments: the last is the end. Segment `n` lasts `starts[n + 1] - starts[n]`.
+    pub starts: Vec<u64>,
+}
+
+/// Settings of a track by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Media {
+    /// H.264.
+    Video {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// Cap in kbit/s over one segment.
+        max_kbps: u32,
+        /// x264 constant rate factor.
+        crf: u32,
+        /// Frames per second, for players.
+        frame_rate: Ratio,
+    },
+    /// AAC-LC.
+    Audio {
+        /// kbit/s.
+        kbps: u32,
+        /// Samples per second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u32,
+        /// BCP 47 language.
+        language: String,
+    },
+}
+
+/// What one completion index of Encode does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpanPlan {
+    /// Which tracks and segments.
+    pub work: SpanWork,
+    /// Bytes of the source it reads, ascending and disjoint.
+    pub bytes: Vec<ByteRange>,
+}
+
+/// The work of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum SpanWork {
+    /// Every video track, chunks `first_chunk..first_chunk + chunks`.
+    Video {
+        /// First chunk.
+        first_chunk: u32,
+        /// Number of chunks, at least 1.
+        chunks: u32,
+    },
+    /// The audio track, whole.
+    Audio,
+}
+
+/// Plan's summary: what the operator must know. Travels as the termination message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSummary {
+    /// Completion indexes of Encode; 0 when the Plan pod already encoded everything.
+    pub spans: u32,
+    /// Segments over all tracks.
+    pub segments: u32,
+    /// Duration of the source in milliseconds.
+    pub duration_milliseconds: u64,
+    /// Track ids.
+    pub tracks: Vec<TrackId>,
+    /// Engine of the plan.
+    pub engine: String,
+}
+
+impl Plan {
+    /// Segments over all tracks.
+    pub fn segments(&self) -> u32 {
+        self.tracks
+            .iter()
+            .map(|t| u32::try_from(t.starts.len().saturating_sub(1)).unwrap_or(u32::MAX))
+            .sum()
+    }
+
+    /// A source of one video span is encoded by the Plan pod itself.
+    pub fn encodes_at_once(&self) -> bool {
+        self.grid.video_spans() <= 1
+    }
+
+    /// The summary for the operator.
+    pub fn summary(&self) -> PlanSummary {
+        let spans = if self.encodes_at_once() {
+            0
+        } else {
+            self.spans.len()
+        };
+        PlanSummary {
+            spans: u32::try_from(spans).unwrap_or(u32::MAX),
+            segments: self.segments(),
+            duration_milliseconds: self.source.video.duration_milliseconds(),
+            tracks: self.tracks.iter().map(|t| t.id.clone()).collect(),
+            engine: self.engine.clone(),
+        }
+    }
+}
+
+impl VideoFacts {
+    /// Duration of the picture in milliseconds, 0 for a source without frames.
+    pub fn duration_milliseconds(&self) -> u64 {
+        let ticks = self.pts.first().map_or(0, |first| self.end_pts - first);
+        let millis = i128::from(ticks) * i128::from(self.time_base.num) * 1_000;
+        u64::try_from(millis / i128::from(self.time_base.den.max(1))).unwrap_or(0)
+    }
+}
