@@ -116,6 +116,31 @@ pub struct VideoFacts {
     pub pts: Vec<i64>,
     /// PTS one past the last frame, in ticks.
     pub end_pts: i64,
+    /// Colour of the pictures, as every encoder of the output is told.
+    #[serde(default)]
+    pub colour: Colour,
+}
+
+/// Colour as code points of ITU-T H.273; the range is always limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Colour {
+    /// Primaries.
+    pub primaries: u8,
+    /// Transfer characteristics.
+    pub transfer: u8,
+    /// Matrix coefficients.
+    pub matrix: u8,
+}
+
+impl Default for Colour {
+    /// BT.709.
+    fn default() -> Self {
+        Self {
+            primaries: 1,
+            transfer: 1,
+            matrix: 1,
+        }
+    }
 }
 
 /// Facts about the audio stream.
@@ -178,8 +203,10 @@ pub struct TrackPlan {
     pub init_bytes: u64,
     /// What kind of media.
     pub media: Media,
-    /// Start of each segment on the media timeline, in ticks of `timescale`, one more than there
-    /// are segments: the last is the end. Segment `n` lasts `starts[n + 1] - starts[n]`.
+    /// Start of each segment as it is presented (edit list applied), in ticks of `timescale`, one
+    /// more than there are segments: the last is the end. Segment `n` lasts
+    /// `starts[n + 1] - starts[n]`. Video carries these numbers as `tfdt`; audio, whose first
+    /// segment holds the encoder's priming, carries them plus the priming from segment 1 on.
     pub starts: Vec<u64>,
 }
 
