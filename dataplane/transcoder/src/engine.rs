@@ -1,0 +1,78 @@
+//! Which engine this is: crate, FFmpeg's libraries and x264. The same bytes come only from the
+//! same engine, so a plan names it and another engine refuses the plan.
+
+use std::sync::OnceLock;
+
+use ffmpeg_next as ff;
+use streamgate_contract::plan::{Colour, Plan, Ratio};
+
+use crate::encode::{VideoEncoder, VideoSettings};
+use crate::error::EngineError;
+
+/// Prepares FFmpeg's libraries: quiet, since what they say of hostile media helps nobody.
+pub fn prepare() -> Result<(), EngineError> {
+    ff::init().map_err(|e| EngineError::Internal(format!("FFmpeg does not start: {e}")))?;
+    ff::log::set_level(ff::log::Level::Fatal);
+    Ok(())
+}
+
+/// The engine's name.
+pub fn name() -> Result<&'static str, EngineError> {
+    static NAME: OnceLock<String> = OnceLock::new();
+    if let Some(name) = NAME.get() {
+        return Ok(name);
+    }
+    let codec = ff::codec::version();
+    let name = format!(
+        "streamgate-transcoder {} libavcodec {}.{}.{} {}",
+        env!("CARGO_PKG_VERSION"),
+        codec >> 16,
+        codec >> 8 & 0xff,
+        codec & 0xff,
+        x264()?
+    );
+    Ok(NAME.get_or_init(|| name))
+}
+
+/// Refuses the plan of another engine.
+pub fn check(plan: &Plan) -> Result<(), EngineError> {
+    let own = name()?;
+    if plan.engine == own {
+        return Ok(());
+    }
+    Err(EngineError::Settings(format!(
+        "the plan was made by engine {:?} and this is {own:?}; run the job on the image that planned it, or plan it again",
+        plan.engine
+    )))
+}
+
+/// x264's build, which it only tells inside a stream: so one small picture is encoded.
+fn x264() -> Result<String, EngineError> {
+    let settings = VideoSettings {
+        width: 64,
+        height: 64,
+        max_kbps: 100,
+        crf: 30,
+        rate: Ratio { num: 25, den: 1 },
+        gop_frames: 1,
+        segment_frames: 1,
+        colour: Colour::default(),
+    };
+    let mut encoder = VideoEncoder::open(&settings)?;
+    let mut frame = ff::frame::Video::new(ff::format::Pixel::YUV420P, 64, 64);
+    for plane in 0..frame.planes() {
+        frame.data_mut(plane).fill(128);
+    }
+    frame.set_pts(Some(0));
+    encoder.send(&frame)?;
+    encoder.finish()?;
+    let data = encoder.receive()?.map(|p| p.data).unwrap_or_default();
+    let text = String::from_utf8_lossy(&data);
+    let build = text
+        .split_once("x264 - ")
+        .and_then(|(_, rest)| rest.split_once(" - "))
+        .map(|(build, _)| build.to_owned());
+    build
+        .map(|b| format!("x264 {b}"))
+        .ok_or_else(|| EngineError::Internal("x264 does not say its build".into()))
+}

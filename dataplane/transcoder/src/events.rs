@@ -1,0 +1,149 @@
+//! The engine's side of the shared folder: files renamed into place, one event a line, and a
+//! bound on what lies there undelivered, since the folder's volume is small.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use streamgate_contract::ids::TrackId;
+use streamgate_contract::job_files::{self, Event, SegmentName};
+use streamgate_contract::plan::Plan;
+
+use crate::error::{EngineError, WithFile};
+
+/// Most segments that may wait for delivery.
+const MAX_WAITING: usize = 64;
+
+/// Where results go.
+pub struct Outbox {
+    out: PathBuf,
+    events: Mutex<File>,
+    committed: BTreeSet<SegmentName>,
+    frames: AtomicU64,
+    of: AtomicU64,
+    skipped: AtomicU64,
+}
+
+impl Outbox {
+    /// Opens the outbox of a work folder; `committed` segments are not written again.
+    pub fn open(work: &std::path::Path, committed: &[SegmentName]) -> Result<Self, EngineError> {
+        let out = work.join(job_files::OUT);
+        fs::create_dir_all(&out).doing("make the out folder")?;
+        let events = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(work.join(job_files::EVENTS))
+            .doing("open the events file")?;
+        Ok(Self {
+            out,
+            events: Mutex::new(events),
+            committed: committed.iter().cloned().collect(),
+            frames: AtomicU64::new(0),
+            of: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+        })
+    }
+
+    /// This segment is committed already.
+    pub fn has(&self, track: &TrackId, number: u32) -> bool {
+        self.committed.contains(&SegmentName {
+            track: track.clone(),
+            number,
+        })
+    }
+
+    /// Puts a finished segment in place and says so; waits while too many are undelivered.
+    pub fn segment(&self, track: &TrackId, number: u32, bytes: &[u8]) -> Result<(), EngineError> {
+        if self.has(track, number) {
+            return Ok(());
+        }
+        while self.waiting()? >= MAX_WAITING {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.put(&job_files::segment_name(track, number), bytes)?;
+        self.event(&Event::Segment {
+            track: track.clone(),
+            number,
+            bytes: bytes.len() as u64,
+        })
+    }
+
+    /// Puts an init segment in place.
+    pub fn init(&self, track: &TrackId, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put(&job_files::init_name(track), bytes)
+    }
+
+    /// Puts the plan in place and says so.
+    pub fn plan(&self, plan: &Plan) -> Result<(), EngineError> {
+        let text = serde_json::to_vec(plan)
+            .map_err(|e| EngineError::Internal(format!("cannot write the plan: {e}")))?;
+        self.put(job_files::PLAN, &text)?;
+        self.event(&Event::Planned)
+    }
+
+    /// Appends an event.
+    pub fn event(&self, event: &Event) -> Result<(), EngineError> {
+        let mut line = serde_json::to_vec(event)
+            .map_err(|e| EngineError::Internal(format!("cannot write an event: {e}")))?;
+        line.push(b'\n');
+        let mut file = self
+            .events
+            .lock()
+            .map_err(|_| EngineError::Internal("the events file is poisoned".into()))?;
+        file.write_all(&line).doing("write an event")
+    }
+
+    /// Announces work: `of` frames, of which `skipped` are committed already.
+    pub fn expect(&self, of: u64, skipped: u64) {
+        self.of.fetch_add(of, Ordering::Relaxed);
+        self.frames.fetch_add(skipped, Ordering::Relaxed);
+        self.skipped.fetch_add(skipped, Ordering::Relaxed);
+    }
+
+    /// Counts an encoded frame.
+    pub fn encoded(&self, frames: u64) {
+        self.frames.fetch_add(frames, Ordering::Relaxed);
+    }
+
+    /// Writes progress about once a second until `stop` says so.
+    pub fn report(&self, stop: &dyn Fn(Duration) -> bool) {
+        let mut last = (Instant::now(), self.skipped.load(Ordering::Relaxed));
+        while !stop(Duration::from_secs(1)) {
+            last = self.progress(last);
+        }
+        self.progress(last);
+    }
+
+    fn progress(&self, (then, before): (Instant, u64)) -> (Instant, u64) {
+        let (now, frames) = (Instant::now(), self.frames.load(Ordering::Relaxed));
+        let seconds = now.duration_since(then).as_secs_f64().max(0.001);
+        let of = self.of.load(Ordering::Relaxed);
+        let fps = frames.saturating_sub(before) as f64 / seconds;
+        if of > 0 {
+            // Progress that cannot be written is no reason to stop; a segment's event is.
+            drop(self.event(&Event::Progress { frames, of, fps }));
+        }
+        (now, frames)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), EngineError> {
+        let part = self.out.join(format!(".{name}.part"));
+        let written = fs::write(&part, bytes).doing(format!("write {name}"));
+        if written.is_err() {
+            // Leave no half file on a full volume.
+            drop(fs::remove_file(&part));
+        }
+        written?;
+        fs::rename(&part, self.out.join(name)).doing(format!("finish {name}"))
+    }
+
+    fn waiting(&self) -> Result<usize, EngineError> {
+        let entries = fs::read_dir(&self.out).doing("list the out folder")?;
+        let segment = |e: &fs::DirEntry| e.path().extension().is_some_and(|x| x == "m4s");
+        Ok(entries.flatten().filter(segment).count())
+    }
+}

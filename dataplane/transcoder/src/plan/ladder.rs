@@ -1,0 +1,127 @@
+//! The ladder: which rungs a source gets. Taller rungs than the source are dropped, nothing is
+//! ever enlarged; widths follow the display aspect ratio and are even, as 4:2:0 needs.
+
+use streamgate_contract::plan::Ratio;
+use streamgate_contract::renditions::Rendition;
+
+/// The picture of a source as it is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Width of a pixel over its height; anything but positive means square.
+    pub pixel_aspect: Ratio,
+}
+
+/// One rung, ready to encode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Pixels, even.
+    pub width: u32,
+    /// Pixels, even.
+    pub height: u32,
+    /// Cap in kbit/s.
+    pub max_kbps: u32,
+    /// x264 constant rate factor.
+    pub crf: u32,
+}
+
+/// Rungs of a source, tallest first. A source lower than every rung gets one rung of its own
+/// size with the settings of the lowest; a rung wanted twice is made once.
+pub fn ladder(source: Picture, wanted: &[Rendition]) -> Vec<Rung> {
+    let mut sorted: Vec<&Rendition> = wanted.iter().collect();
+    sorted.sort_by_key(|r| std::cmp::Reverse(r.height));
+    sorted.dedup_by_key(|r| r.height);
+    let fitting: Vec<Rung> = sorted
+        .iter()
+        .filter(|r| r.height <= source.height)
+        .map(|r| rung(source, r.height, r))
+        .collect();
+    match sorted.last() {
+        Some(lowest) if fitting.is_empty() => vec![rung(source, source.height, lowest)],
+        _ => fitting,
+    }
+}
+
+fn rung(source: Picture, height: u32, wanted: &Rendition) -> Rung {
+    let height = (height & !1).max(2);
+    Rung {
+        width: width(source, height),
+        height,
+        max_kbps: wanted.max_kbps,
+        crf: wanted.crf,
+    }
+}
+
+/// Display width at `height`, rounded to even.
+fn width(source: Picture, height: u32) -> u32 {
+    let aspect = match source.pixel_aspect {
+        Ratio { num, den } if num > 0 && den > 0 => (num as u128, den as u128),
+        _ => (1, 1),
+    };
+    let numerator = u128::from(source.width) * aspect.0 * u128::from(height);
+    let denominator = u128::from(source.height.max(1)) * aspect.1 * 2;
+    let half = (numerator * 2 + denominator) / (denominator * 2);
+    u32::try_from(half * 2).unwrap_or(u32::MAX - 1).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use streamgate_contract::renditions::standard;
+
+    fn picture(width: u32, height: u32) -> Picture {
+        let pixel_aspect = Ratio { num: 1, den: 1 };
+        Picture {
+            width,
+            height,
+            pixel_aspect,
+        }
+    }
+
+    fn sizes(source: Picture) -> Vec<(u32, u32)> {
+        ladder(source, &standard())
+            .iter()
+            .map(|r| (r.width, r.height))
+            .collect()
+    }
+
+    #[test]
+    fn taller_rungs_are_dropped_and_widths_are_even() {
+        let table = [
+            (
+                picture(1280, 720),
+                vec![(1280, 720), (960, 540), (640, 360), (426, 240)],
+            ),
+            (picture(320, 180), vec![(320, 180)]),
+            (picture(640, 481), vec![(478, 360), (320, 240)]),
+            (
+                picture(607, 1081),
+                vec![(606, 1080), (404, 720), (304, 540), (202, 360), (134, 240)],
+            ),
+        ];
+        for (source, expected) in table {
+            assert_eq!(sizes(source), expected, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn oblong_pixels_are_made_square() {
+        let pixel_aspect = Ratio { num: 64, den: 45 };
+        let pal = Picture {
+            width: 720,
+            height: 576,
+            pixel_aspect,
+        };
+        assert_eq!(sizes(pal)[0], (960, 540));
+    }
+
+    #[test]
+    fn a_rung_wanted_twice_is_made_once() {
+        let mut wanted = standard();
+        wanted.extend(standard());
+        assert_eq!(ladder(picture(1280, 720), &wanted).len(), 4);
+    }
+}

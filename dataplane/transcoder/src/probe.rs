@@ -1,0 +1,399 @@
+//! What the source is: streams, codecs and limits, then every packet once. The scan finds what a
+//! header hides: a file that ends early, times that do not rise, where the bytes of a frame are.
+
+mod refuse;
+
+use ffmpeg_next as ff;
+use ffmpeg_next::ffi;
+use ffmpeg_next::media::Type;
+use streamgate_contract::plan::{
+    AudioFacts, ByteRange, Colour, Ratio, SourceFacts, SourceLimits, VideoFacts,
+};
+
+use crate::error::EngineError;
+use crate::input::{Depth, MediaInput};
+use crate::plan::byte_map::PacketInfo;
+use crate::plan::ladder::Picture;
+use crate::source::Source;
+
+/// Everything Plan knows about a source.
+#[derive(Debug)]
+pub struct Scan {
+    /// For the plan.
+    pub facts: SourceFacts,
+    /// The picture as it is to be shown.
+    pub picture: Picture,
+    /// Video packets in decode order.
+    pub video: Vec<PacketInfo>,
+    /// Audio packets in decode order.
+    pub audio: Vec<PacketInfo>,
+    /// Bytes of the container itself.
+    pub header: Vec<ByteRange>,
+}
+
+/// Probes and scans `source`.
+pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError> {
+    if source.bytes() == 0 {
+        return Err(EngineError::Empty("it has no bytes"));
+    }
+    let mut input =
+        MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
+    let streams = Streams::choose(&input, limits)?;
+    let (video, audio) = packets(&mut input, &streams)?;
+    let facts = facts(source, &input, &streams, &video)?;
+    refuse::beyond(&facts, limits)?;
+    Ok(Scan {
+        picture: picture(&streams),
+        header: header(source)?,
+        facts,
+        video,
+        audio,
+    })
+}
+
+/// The streams that are used, with what the demuxer says of them.
+struct Streams {
+    video: StreamInfo,
+    audio: Option<StreamInfo>,
+}
+
+struct StreamInfo {
+    index: usize,
+    codec: String,
+    time_base: ff::Rational,
+    average_rate: ff::Rational,
+    indexed: usize,
+    language: String,
+    raw: RawParameters,
+}
+
+#[derive(Clone, Copy)]
+struct RawParameters {
+    width: i32,
+    height: i32,
+    pixel_aspect: ff::Rational,
+    colour: (u8, u8, u8),
+    sample_rate: i32,
+    channels: i32,
+}
+
+impl Streams {
+    fn choose(input: &MediaInput, limits: &SourceLimits) -> Result<Self, EngineError> {
+        let context = input.context();
+        if context.nb_streams() > limits.max_streams {
+            let (has, most) = (context.nb_streams(), limits.max_streams);
+            return Err(EngineError::LimitExceeded(format!(
+                "{has} streams, at most {most}"
+            )));
+        }
+        let video = context.streams().best(Type::Video).filter(is_picture);
+        let video = stream_info(&video.ok_or(EngineError::NoVideoStream)?);
+        let audio = context.streams().best(Type::Audio).map(|s| stream_info(&s));
+        refuse::codec("video", &video.codec, refuse::VIDEO)?;
+        if let Some(audio) = &audio {
+            refuse::codec("audio", &audio.codec, refuse::AUDIO)?;
+        }
+        Ok(Self { video, audio })
+    }
+}
+
+/// Cover art of a music file is no video.
+fn is_picture(stream: &ff::Stream) -> bool {
+    !stream
+        .disposition()
+        .contains(ff::format::stream::Disposition::ATTACHED_PIC)
+}
+
+fn stream_info(stream: &ff::Stream) -> StreamInfo {
+    let parameters = stream.parameters();
+    StreamInfo {
+        index: stream.index(),
+        codec: parameters.id().name().to_owned(),
+        time_base: stream.time_base(),
+        average_rate: stream.avg_frame_rate(),
+        indexed: index_entries(stream).len(),
+        language: stream
+            .metadata()
+            .get("language")
+            .unwrap_or("und")
+            .to_owned(),
+        raw: raw(&parameters),
+    }
+}
+
+fn raw(parameters: &ff::codec::Parameters) -> RawParameters {
+    // SAFETY: the parameters belong to an open context that outlives this call; plain fields are
+    // copied out.
+    unsafe {
+        let p = &*parameters.as_ptr();
+        let point = |n: u32| u8::try_from(n).unwrap_or(2);
+        RawParameters {
+            width: p.width,
+            height: p.height,
+            pixel_aspect: p.sample_aspect_ratio.into(),
+            colour: (
+                point(p.color_primaries as u32),
+                point(p.color_trc as u32),
+                point(p.color_space as u32),
+            ),
+            sample_rate: p.sample_rate,
+            channels: p.ch_layout.nb_channels,
+        }
+    }
+}
+
+/// Positions of the demuxer's index entries, in file order.
+fn index_entries(stream: &ff::Stream) -> Vec<u64> {
+    // SAFETY: the stream belongs to an open context; an entry is read before any other call that
+    // could move the index.
+    unsafe {
+        let raw = stream.as_ptr().cast_mut();
+        let count = ffi::avformat_index_get_entries_count(raw);
+        let entry = |i| {
+            ffi::avformat_index_get_entry(raw, i)
+                .as_ref()
+                .map(|e| e.pos)
+        };
+        let mut positions: Vec<u64> = (0..count)
+            .filter_map(|i| entry(i).and_then(|pos| u64::try_from(pos).ok()))
+            .collect();
+        positions.sort_unstable();
+        positions
+    }
+}
+
+type Packets = (Vec<PacketInfo>, Vec<PacketInfo>);
+
+fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineError> {
+    let (mut video, mut audio) = (Vec::new(), Vec::new());
+    let audio_index = streams.audio.as_ref().map(|a| a.index);
+    let transport = input.container() == "mpegts";
+    loop {
+        let packet = match input.read() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            Err(EngineError::Media { source, .. }) => {
+                return Err(EngineError::Truncated(format!(
+                    "a packet cannot be read ({source})"
+                )));
+            }
+            Err(other) => return Err(other),
+        };
+        if packet.is_corrupt() && !transport {
+            return Err(EngineError::Truncated("a packet is cut off".into()));
+        }
+        if packet.stream() == streams.video.index {
+            video.push(packet_info(&packet)?);
+        } else if Some(packet.stream()) == audio_index {
+            audio.push(packet_info(&packet)?);
+        }
+    }
+    refuse::missing("video", &video, streams.video.indexed)?;
+    if let Some(info) = &streams.audio {
+        refuse::missing("audio", &audio, info.indexed)?;
+    }
+    widen(input, streams, &mut video, transport);
+    widen_audio(&mut audio, transport);
+    Ok((video, audio))
+}
+
+fn packet_info(packet: &ff::Packet) -> Result<PacketInfo, EngineError> {
+    use ff::packet::Ref;
+    // SAFETY: the packet is valid and owned by the caller; one plain field is read.
+    let flags = unsafe { (*packet.as_ptr()).flags };
+    let pts = packet
+        .pts()
+        .or(packet.dts())
+        .ok_or_else(|| EngineError::Truncated("a packet carries no time".into()))?;
+    let start = u64::try_from(packet.position()).unwrap_or(0);
+    Ok(PacketInfo {
+        pts,
+        duration: packet.duration(),
+        start,
+        end: start + packet.size() as u64,
+        key: packet.is_key(),
+        hidden: flags & ffi::AV_PKT_FLAG_DISCARD != 0,
+    })
+}
+
+/// Containers wrap packets in something larger: a Matroska cluster begins before its first block,
+/// a transport stream's packet is known to end only where the next begins.
+fn widen(input: &MediaInput, streams: &Streams, video: &mut [PacketInfo], transport: bool) {
+    if transport {
+        return widen_audio(video, true);
+    }
+    if !input.container().contains("matroska") {
+        return;
+    }
+    let Some(stream) = input.context().stream(streams.video.index) else {
+        return;
+    };
+    let clusters = index_entries(&stream);
+    for packet in video.iter_mut() {
+        let after = clusters.partition_point(|c| *c <= packet.start);
+        if let Some(cluster) = after.checked_sub(1).and_then(|i| clusters.get(i)) {
+            packet.start = *cluster;
+        }
+        packet.end += 4_096;
+    }
+}
+
+fn widen_audio(packets: &mut [PacketInfo], transport: bool) {
+    if !transport {
+        return;
+    }
+    for i in 0..packets.len() {
+        packets[i].end = packets.get(i + 2).map_or(u64::MAX / 2, |p| p.start);
+    }
+}
+
+/// What opening alone reads.
+fn header(source: &Source) -> Result<Vec<ByteRange>, EngineError> {
+    Ok(MediaInput::open(source, Depth::Index)?.reads().ranges())
+}
+
+fn picture(streams: &Streams) -> Picture {
+    let size = |n: i32| u32::try_from(n).unwrap_or(0);
+    let raw = streams.video.raw;
+    Picture {
+        width: size(raw.width),
+        height: size(raw.height),
+        pixel_aspect: ratio(raw.pixel_aspect),
+    }
+}
+
+fn ratio(r: ff::Rational) -> Ratio {
+    Ratio {
+        num: r.numerator().into(),
+        den: r.denominator().into(),
+    }
+}
+
+fn facts(
+    source: &Source,
+    input: &MediaInput,
+    streams: &Streams,
+    packets: &[PacketInfo],
+) -> Result<SourceFacts, EngineError> {
+    let picture = picture(streams);
+    let (pts, end_pts) = times(packets)?;
+    let time_base = ratio(streams.video.time_base);
+    let video = VideoFacts {
+        stream: u32::try_from(streams.video.index).unwrap_or(0),
+        codec: streams.video.codec.clone(),
+        width: picture.width,
+        height: picture.height,
+        frame_rate: rate(&pts, end_pts, time_base, ratio(streams.video.average_rate)),
+        time_base,
+        frames: pts.len() as u64,
+        pts,
+        end_pts,
+        colour: colour(streams.video.raw.colour, picture.height),
+    };
+    let audio = streams.audio.as_ref().map(|a| AudioFacts {
+        stream: u32::try_from(a.index).unwrap_or(0),
+        codec: a.codec.clone(),
+        sample_rate: u32::try_from(a.raw.sample_rate).unwrap_or(0),
+        channels: u32::try_from(a.raw.channels).unwrap_or(0),
+        language: a.language.clone(),
+    });
+    Ok(SourceFacts {
+        bytes: source.bytes(),
+        container: input.container(),
+        video,
+        audio,
+    })
+}
+
+/// The PTS table and its end. Times must rise: two pictures of one time cannot be told apart.
+fn times(packets: &[PacketInfo]) -> Result<(Vec<i64>, i64), EngineError> {
+    let mut shown: Vec<(i64, i64)> = packets
+        .iter()
+        .filter(|p| !p.hidden)
+        .map(|p| (p.pts, p.duration))
+        .collect();
+    shown.sort_unstable();
+    if shown.windows(2).any(|w| w[0].0 == w[1].0) {
+        return Err(EngineError::Truncated(
+            "two pictures carry the same time".into(),
+        ));
+    }
+    let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
+        return Err(EngineError::Empty("it has no pictures"));
+    };
+    let steps = i64::try_from(shown.len() - 1).unwrap_or(0).max(1);
+    let average = ((last.0 - first.0) / steps).max(1);
+    let duration = if last.1 > 0 { last.1 } else { average };
+    let end = last.0 + duration;
+    Ok((shown.into_iter().map(|s| s.0).collect(), end))
+}
+
+/// Exact for evenly spaced pictures; what the container says, or the mean, for others.
+fn rate(pts: &[i64], end: i64, time_base: Ratio, said: Ratio) -> Ratio {
+    let step = pts.get(1).map_or(end - pts[0], |second| second - pts[0]);
+    let even = pts.windows(2).all(|w| w[1] - w[0] == step);
+    let (num, den) = if even && step > 0 {
+        (time_base.den, time_base.num * step)
+    } else if said.num > 0 && said.den > 0 {
+        (said.num, said.den)
+    } else {
+        let count = i64::try_from(pts.len()).unwrap_or(i64::MAX / time_base.den.max(1));
+        (
+            time_base.den.saturating_mul(count),
+            time_base.num * (end - pts[0]).max(1),
+        )
+    };
+    let divisor = gcd(num, den).max(1);
+    Ratio {
+        num: num / divisor,
+        den: den / divisor,
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// What the source declares; else what its height suggests, as players would guess.
+fn colour((primaries, transfer, matrix): (u8, u8, u8), height: u32) -> Colour {
+    let guess = if height > 576 { 1 } else { 6 };
+    // 0 and 3 are reserved, 2 means unspecified; a matrix of 0 would be RGB.
+    let known = |point: u8| {
+        if matches!(point, 0 | 2 | 3) {
+            guess
+        } else {
+            point
+        }
+    };
+    Colour {
+        primaries: known(primaries),
+        transfer: known(transfer),
+        matrix: known(matrix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_times_give_an_exact_rate() {
+        let time_base = Ratio {
+            num: 1,
+            den: 90_000,
+        };
+        let none = Ratio { num: 0, den: 0 };
+        let pts: Vec<i64> = (0..10).map(|n| n * 3_003).collect();
+        let ntsc = Ratio {
+            num: 30_000,
+            den: 1_001,
+        };
+        assert_eq!(rate(&pts, 30_030, time_base, none), ntsc);
+        let uneven = [0, 40, 79, 120];
+        let thousand = Ratio { num: 1, den: 1_000 };
+        assert_eq!(
+            rate(&uneven, 160, thousand, none),
+            Ratio { num: 25, den: 1 }
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! The life of the process after the sandbox: wait for the order, do it, say how it went, wait
+//! until the courier has committed everything. A courier that gives up ends it at any time.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use streamgate_contract::exit;
+use streamgate_contract::job_files::{self, Event, GiveUp, Order, SegmentName, Termination};
+
+use crate::engine;
+use crate::error::{EngineError, WithFile};
+use crate::events::Outbox;
+use crate::source::Source;
+use crate::steps::{self, Span};
+
+/// How often the shared folder is looked at.
+const TICK: Duration = Duration::from_millis(30);
+
+/// The termination message, opened before the sandbox closes the way to it.
+#[derive(Clone)]
+pub struct Message(Arc<Mutex<Option<File>>>);
+
+impl Message {
+    /// Opens `path`; without the file the message is lost, which the operator survives.
+    pub fn open(path: &Path) -> Self {
+        let options = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path);
+        if let Err(e) = &options {
+            eprintln!("cannot open the termination message: {e}");
+        }
+        Self(Arc::new(Mutex::new(options.ok())))
+    }
+
+    /// Writes the message; the first one stays.
+    pub fn write(&self, termination: &Termination) {
+        let file = self.0.lock().ok().and_then(|mut file| file.take());
+        if let Some(mut file) = file {
+            drop(file.write_all(termination.to_message().as_bytes()));
+        }
+    }
+}
+
+/// Runs the order of `work` to its end; returns the exit code.
+pub fn run(work: &Path, wait: Duration, message: &Message) -> u8 {
+    watch(work, message);
+    let result = catch_unwind(AssertUnwindSafe(|| step(work, wait, message)))
+        .unwrap_or_else(|_| Err(EngineError::Internal("the engine panicked".into())));
+    match result {
+        Ok(()) => exit::DONE,
+        Err(error) => fail(work, message, &error),
+    }
+}
+
+/// Reports a failure: event, termination message, log; returns its exit code.
+pub fn fail(work: &Path, message: &Message, error: &EngineError) -> u8 {
+    let failure = error.failure();
+    eprintln!("{}: {}", failure.reason, failure.detail);
+    message.write(&Termination::Failed(failure.clone()));
+    if let Ok(outbox) = Outbox::open(work, &[]) {
+        drop(outbox.event(&Event::Failed(failure)));
+    }
+    error.exit_code()
+}
+
+fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineError> {
+    engine::prepare()?;
+    let order = order(work, wait)?;
+    let source = Source::whole(&work.join(job_files::SOURCE))?;
+    let outbox = Outbox::open(work, committed(&order))?;
+    let planned = reported(&outbox, || obey(&order, &source, &outbox))?;
+    outbox.event(&Event::Done)?;
+    while !work.join(job_files::COMMITTED).exists() {
+        thread::sleep(TICK);
+    }
+    if let Some(termination) = planned {
+        message.write(&termination);
+    }
+    Ok(())
+}
+
+fn committed(order: &Order) -> &[SegmentName] {
+    match order {
+        Order::Plan { committed, .. } | Order::Encode { committed, .. } => committed,
+    }
+}
+
+fn obey(
+    order: &Order,
+    source: &Source,
+    outbox: &Outbox,
+) -> Result<Option<Termination>, EngineError> {
+    match order {
+        Order::Plan { request, .. } => {
+            let plan = steps::plan(source, request, outbox)?;
+            Ok(Some(Termination::Plan(plan.summary())))
+        }
+        Order::Encode {
+            plan,
+            work,
+            bytes,
+            committed,
+        } => {
+            let span = Span {
+                plan,
+                work: *work,
+                bytes,
+                committed,
+            };
+            steps::encode(source, &span, outbox).map(|()| None)
+        }
+    }
+}
+
+/// Does `work` with progress reported beside it.
+fn reported<T>(
+    outbox: &Outbox,
+    work: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            outbox.report(&|pause| {
+                let end = Instant::now() + pause;
+                while Instant::now() < end && !done.load(Ordering::Acquire) {
+                    thread::sleep(TICK);
+                }
+                done.load(Ordering::Acquire)
+            });
+        });
+        let _stop = Stop(&done);
+        work()
+    })
+}
+
+/// Stops the reporter on every way out, a panic included.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// The order, once it is there.
+fn order(work: &Path, wait: Duration) -> Result<Order, EngineError> {
+    let path = work.join(job_files::ORDER);
+    let start = Instant::now();
+    while !path.exists() {
+        if start.elapsed() > wait {
+            return Err(EngineError::OutOfReach(wait.as_secs()));
+        }
+        thread::sleep(TICK);
+    }
+    let size = fs::metadata(&path).doing("read the order's size")?.len();
+    if size > job_files::MAX_PLAN_BYTES {
+        return Err(EngineError::Settings(format!(
+            "the order has {size} bytes, at most {}; use a shorter source",
+            job_files::MAX_PLAN_BYTES
+        )));
+    }
+    let text = fs::read(&path).doing("read the order")?;
+    serde_json::from_slice(&text)
+        .map_err(|e| EngineError::Settings(format!("the order is not understood: {e}")))
+}
+
+/// Ends the process when the courier gives up, whatever the engine is doing.
+fn watch(work: &Path, message: &Message) {
+    let path: PathBuf = work.join(job_files::GIVE_UP);
+    let message = message.clone();
+    thread::spawn(move || {
+        loop {
+            let given = fs::read(&path).ok();
+            let given = given.and_then(|text| serde_json::from_slice::<GiveUp>(&text).ok());
+            if let Some(given) = given {
+                eprintln!("{}: {}", given.failed.reason, given.failed.detail);
+                message.write(&Termination::Failed(given.failed));
+                std::process::exit(given.exit_code.into());
+            }
+            thread::sleep(TICK);
+        }
+    });
+}

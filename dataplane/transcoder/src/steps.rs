@@ -1,0 +1,74 @@
+//! The two things an order can ask for: plan a source, or do one span of a plan.
+
+mod make;
+mod ranges;
+
+use std::thread;
+
+use streamgate_contract::job_files::SegmentName;
+use streamgate_contract::plan::{ByteRange, Plan, PlanRequest, SpanWork};
+
+use crate::error::EngineError;
+use crate::events::Outbox;
+use crate::source::Source;
+use crate::{audio, engine, probe, video};
+
+/// Plans `source`: init segments and the plan are put in place; a source of one span is encoded
+/// at once, sound and picture side by side, so that the first segment is playable early.
+pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
+    let scan = probe::scan(source, &request.limits)?;
+    let made = make::plan(source, scan, request)?;
+    for (track, bytes) in made.plan.tracks.iter().zip(&made.inits) {
+        outbox.init(&track.id, bytes)?;
+    }
+    outbox.plan(&made.plan)?;
+    if made.plan.encodes_at_once() {
+        encode_all(&made.plan, source, outbox)?;
+    }
+    Ok(made.plan)
+}
+
+fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+    thread::scope(|scope| {
+        let sound = scope.spawn(|| match plan.source.audio {
+            Some(_) => audio::encode(plan, source, outbox),
+            None => Ok(()),
+        });
+        let picture = video::encode(plan, source, 0..plan.grid.chunks(), outbox);
+        let sound = sound
+            .join()
+            .unwrap_or_else(|_| Err(EngineError::Internal("the audio thread panicked".into())));
+        picture.and(sound)
+    })
+}
+
+/// One span of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Which span.
+    pub work: SpanWork,
+    /// Bytes of the source that are there.
+    pub bytes: &'a [ByteRange],
+    /// Segments that are committed already.
+    pub committed: &'a [SegmentName],
+}
+
+/// Does one span.
+pub fn encode(source: &Source, span: &Span, outbox: &Outbox) -> Result<(), EngineError> {
+    engine::check(span.plan)?;
+    let source = source.limited(span.plan.source.bytes, span.bytes);
+    match span.work {
+        SpanWork::Video {
+            first_chunk,
+            chunks,
+        } => {
+            let end = first_chunk
+                .saturating_add(chunks)
+                .min(span.plan.grid.chunks());
+            video::encode(span.plan, &source, first_chunk..end, outbox)
+        }
+        SpanWork::Audio => audio::encode(span.plan, &source, outbox),
+    }
+}

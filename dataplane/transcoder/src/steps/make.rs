@@ -1,0 +1,166 @@
+//! Makes a plan out of a scan: grid, ladder, tracks with their init segments, spans with their
+//! bytes. Encoders are opened with the real settings, so the init segments are the true ones.
+
+use sha2::{Digest, Sha256};
+use streamgate_contract::ids::TrackId;
+use streamgate_contract::plan::{Grid, Media, Plan, PlanRequest, SourceFacts, TrackPlan};
+
+use super::ranges;
+use crate::encode::{VideoEncoder, VideoSettings};
+use crate::engine;
+use crate::error::EngineError;
+use crate::package::avc;
+use crate::plan::audio_cuts::{self, FRAME, RATE};
+use crate::plan::grid;
+use crate::plan::ladder::{Rung, ladder};
+use crate::probe::Scan;
+use crate::source::Source;
+use crate::{audio, video};
+
+/// A plan and the init segments of its tracks, in order.
+pub(super) struct Made {
+    pub(super) plan: Plan,
+    pub(super) inits: Vec<Vec<u8>>,
+}
+
+pub(super) fn plan(
+    source: &Source,
+    scan: Scan,
+    request: &PlanRequest,
+) -> Result<Made, EngineError> {
+    refuse_unmet(request)?;
+    let facts = &scan.facts.video;
+    let grid = grid::grid(facts.frames, facts.frame_rate, &request.grid);
+    let mut plan = Plan {
+        engine: engine::name()?.to_owned(),
+        source: scan.facts.clone(),
+        grid,
+        tracks: Vec::new(),
+        spans: Vec::new(),
+    };
+    let mut inits = Vec::new();
+    let mut add = |(track, init): (TrackPlan, Vec<u8>)| {
+        plan.tracks.push(track);
+        inits.push(init);
+    };
+    let boundaries = boundaries(&scan.facts, &grid);
+    for rung in ladder(scan.picture, &request.renditions) {
+        add(video_track(&scan.facts, &grid, &boundaries, rung)?);
+    }
+    if let Some(facts) = &scan.facts.audio {
+        let language = language(&facts.language);
+        let time_base = scan.facts.video.time_base;
+        let cuts = audio_cuts::cuts(&boundaries, time_base);
+        add(audio_track(&language, request.audio.kbps, &cuts)?);
+    }
+    plan.spans = ranges::spans(source, &scan, &plan)?;
+    Ok(Made { plan, inits })
+}
+
+fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {
+    if request.renditions.is_empty() {
+        return Err(EngineError::Settings(
+            "the order names no renditions; name at least one".into(),
+        ));
+    }
+    match request
+        .renditions
+        .iter()
+        .find(|r| r.height < 2 || r.height % 2 == 1)
+    {
+        Some(odd) => Err(EngineError::Settings(format!(
+            "a rendition is {} pixels high; use an even height",
+            odd.height
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Times of the segments' first pictures and of the end, in source ticks from the first picture.
+fn boundaries(facts: &SourceFacts, grid: &Grid) -> Vec<i64> {
+    let video = &facts.video;
+    let first = video.pts.first().copied().unwrap_or(0);
+    let at = |n: u32| {
+        let frame = grid::segment(grid, video.frames, n).start;
+        let index = usize::try_from(frame).unwrap_or(usize::MAX);
+        video.pts.get(index).copied().unwrap_or(video.end_pts) - first
+    };
+    (0..grid.segments)
+        .map(at)
+        .chain([video.end_pts - first])
+        .collect()
+}
+
+fn video_track(
+    facts: &SourceFacts,
+    grid: &Grid,
+    boundaries: &[i64],
+    rung: Rung,
+) -> Result<(TrackPlan, Vec<u8>), EngineError> {
+    let settings = VideoSettings {
+        width: rung.width,
+        height: rung.height,
+        max_kbps: rung.max_kbps,
+        crf: rung.crf,
+        rate: facts.video.frame_rate,
+        gop_frames: grid.gop_frames,
+        segment_frames: grid.segment_frames,
+        colour: facts.video.colour,
+    };
+    let encoder = VideoEncoder::open(&settings)?;
+    let time_base = facts.video.time_base;
+    let timescale = u32::try_from(time_base.den)
+        .map_err(|_| EngineError::Truncated("its time base is out of range".into()))?;
+    let init = video::init_segment(&settings, &encoder, timescale)?;
+    let ticks = |b: &i64| u64::try_from(b * time_base.num).unwrap_or(0);
+    let track = TrackPlan {
+        id: track_id(format!("v{}", rung.height))?,
+        codecs: avc::codecs(&encoder.config()?),
+        timescale,
+        init_sha256: hex::encode(Sha256::digest(&init)),
+        init_bytes: init.len() as u64,
+        media: Media::Video {
+            width: rung.width,
+            height: rung.height,
+            max_kbps: rung.max_kbps,
+            crf: rung.crf,
+            frame_rate: facts.video.frame_rate,
+        },
+        starts: boundaries.iter().map(ticks).collect(),
+    };
+    Ok((track, init))
+}
+
+fn audio_track(
+    language: &str,
+    kbps: u32,
+    cuts: &[u64],
+) -> Result<(TrackPlan, Vec<u8>), EngineError> {
+    let encoder = audio::AacEncoder::open(kbps)?;
+    let init = audio::init_segment(&encoder, kbps, language)?;
+    let track = TrackPlan {
+        id: track_id(format!("a-{language}-aac"))?,
+        codecs: "mp4a.40.2".to_owned(),
+        timescale: RATE,
+        init_sha256: hex::encode(Sha256::digest(&init)),
+        init_bytes: init.len() as u64,
+        media: Media::Audio {
+            kbps,
+            sample_rate: RATE,
+            channels: 2,
+            language: language.to_owned(),
+        },
+        starts: cuts.iter().map(|cut| cut * FRAME).collect(),
+    };
+    Ok((track, init))
+}
+
+/// Container languages are free text; only plain codes become part of a name.
+fn language(said: &str) -> String {
+    let plain = (2..=8).contains(&said.len()) && said.bytes().all(|b| b.is_ascii_lowercase());
+    if plain { said } else { "und" }.to_owned()
+}
+
+fn track_id(text: String) -> Result<TrackId, EngineError> {
+    TrackId::try_from(text).map_err(|e| EngineError::Internal(e.to_string()))
+}

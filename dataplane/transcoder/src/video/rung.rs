@@ -1,0 +1,208 @@
+//! One rung: pictures in, segments out. Opens an encoder run per chunk, holds it against the
+//! track's init segment, and cuts at the groups the grid says.
+
+use std::ops::Range;
+use std::sync::mpsc::Receiver;
+
+use sha2::{Digest, Sha256};
+use streamgate_contract::plan::{Plan, TrackPlan};
+
+use super::Work;
+use crate::encode::{Encoded, VideoEncoder, VideoSettings};
+use crate::error::EngineError;
+use crate::events::Outbox;
+use crate::package::segment::{self, Sample};
+use crate::package::{avc, init};
+use crate::plan::grid;
+
+/// A rung and what it has to do.
+pub(super) struct Rung<'a> {
+    plan: &'a Plan,
+    track: &'a TrackPlan,
+    settings: VideoSettings,
+    /// Chunks to encode, ascending.
+    pub(super) todo: Vec<u32>,
+    outbox: &'a Outbox,
+    /// Presentation times on the track's timeline, one more than there are frames.
+    times: Vec<u64>,
+}
+
+/// A run in progress.
+struct Run {
+    encoder: VideoEncoder,
+    chunk: u32,
+    frames: Range<u64>,
+    segment: u32,
+    pictures: Vec<Encoded>,
+}
+
+impl<'a> Rung<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        track: &'a TrackPlan,
+        settings: VideoSettings,
+        todo: Vec<u32>,
+        outbox: &'a Outbox,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            plan,
+            track,
+            settings,
+            todo,
+            outbox,
+            times: times(plan)?,
+        })
+    }
+
+    pub(super) fn size(&self) -> (u32, u32) {
+        (self.settings.width, self.settings.height)
+    }
+
+    /// Encodes what comes until the queue closes.
+    pub(super) fn run(self, work: Receiver<Work>) -> Result<(), EngineError> {
+        let mut run: Option<Run> = None;
+        for Work { number, picture } in work {
+            let current = match run.as_mut() {
+                Some(current) => current,
+                None => run.insert(self.open(number)?),
+            };
+            let chunk = current.chunk;
+            self.encode(current, &picture)
+                .map_err(|e| e.in_chunk(chunk))?;
+            if number + 1 == current.frames.end {
+                self.close(current).map_err(|e| e.in_chunk(chunk))?;
+                run = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, number: u64) -> Result<Run, EngineError> {
+        let grid = &self.plan.grid;
+        let segment = u32::try_from(number / u64::from(grid.segment_frames)).unwrap_or(u32::MAX);
+        let chunk = segment / grid.segments_per_chunk;
+        let encoder = VideoEncoder::open(&self.settings).map_err(|e| e.in_chunk(chunk))?;
+        self.check_init(&encoder).map_err(|e| e.in_chunk(chunk))?;
+        Ok(Run {
+            encoder,
+            chunk,
+            frames: grid::chunk(grid, self.plan.source.video.frames, chunk),
+            segment,
+            pictures: Vec::new(),
+        })
+    }
+
+    /// The init segment this run would need must be the one that was published.
+    fn check_init(&self, encoder: &VideoEncoder) -> Result<(), EngineError> {
+        let bytes = init_segment(&self.settings, encoder, self.track.timescale)?;
+        if hex::encode(Sha256::digest(&bytes)) == self.track.init_sha256 {
+            return Ok(());
+        }
+        Err(EngineError::InitMismatch(self.track.id.clone()))
+    }
+
+    fn encode(
+        &self,
+        run: &mut Run,
+        picture: &ffmpeg_next::frame::Video,
+    ) -> Result<(), EngineError> {
+        run.encoder.send(picture)?;
+        self.outbox.encoded(1);
+        self.drain(run)
+    }
+
+    fn close(&self, run: &mut Run) -> Result<(), EngineError> {
+        run.encoder.finish()?;
+        self.drain(run)?;
+        if run.pictures.is_empty() {
+            return Ok(());
+        }
+        let left = run.pictures.len();
+        Err(EngineError::Internal(format!(
+            "{left} pictures are left over in a chunk"
+        )))
+    }
+
+    fn drain(&self, run: &mut Run) -> Result<(), EngineError> {
+        while let Some(encoded) = run.encoder.receive()? {
+            run.pictures.push(encoded);
+            let frames = grid::segment(&self.plan.grid, self.plan.source.video.frames, run.segment);
+            if run.pictures.len() as u64 == frames.end - frames.start {
+                let pictures = std::mem::take(&mut run.pictures);
+                let samples = self.samples(run, &frames, &pictures)?;
+                let bytes = segment::video(run.segment, self.time(frames.start), &samples)?;
+                self.outbox.segment(&self.track.id, run.segment, &bytes)?;
+                run.segment += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples of a segment; refuses a group that reaches over the segment's borders.
+    fn samples(
+        &self,
+        run: &Run,
+        frames: &Range<u64>,
+        pictures: &[Encoded],
+    ) -> Result<Vec<Sample>, EngineError> {
+        let mut samples = Vec::with_capacity(pictures.len());
+        for (decode, picture) in frames.clone().zip(pictures) {
+            let shown = u64::try_from(picture.number)
+                .map(|n| n + run.frames.start)
+                .ok()
+                .filter(|n| frames.contains(n))
+                .ok_or_else(|| EngineError::Internal("a group crosses a segment".into()))?;
+            if decode == frames.start && !(picture.key && shown == frames.start) {
+                return Err(EngineError::Internal(
+                    "a segment has no IDR at its head".into(),
+                ));
+            }
+            let offset = self.time(shown) as i64 - self.time(decode) as i64;
+            samples.push(Sample {
+                data: avc::sample(&picture.data),
+                duration: small(self.time(decode + 1) - self.time(decode))?,
+                offset: small(offset)?,
+                sync: picture.key,
+            });
+        }
+        Ok(samples)
+    }
+
+    fn time(&self, frame: u64) -> u64 {
+        let index = usize::try_from(frame).unwrap_or(usize::MAX);
+        self.times.get(index).copied().unwrap_or(0)
+    }
+}
+
+fn small<T, U: TryFrom<T>>(ticks: T) -> Result<U, EngineError> {
+    U::try_from(ticks)
+        .map_err(|_| EngineError::Truncated("a picture lasts longer than a box can say".into()))
+}
+
+/// Frame times on the track's timeline, which starts at the first picture.
+pub(crate) fn times(plan: &Plan) -> Result<Vec<u64>, EngineError> {
+    let video = &plan.source.video;
+    let first = video.pts.first().copied().unwrap_or(0);
+    let tick = |pts: &i64| {
+        pts.checked_sub(first)
+            .and_then(|t| t.checked_mul(video.time_base.num))
+            .and_then(|t| u64::try_from(t).ok())
+            .ok_or_else(|| EngineError::Settings("the plan's times do not rise".into()))
+    };
+    video.pts.iter().chain([&video.end_pts]).map(tick).collect()
+}
+
+/// The init segment of a rung.
+pub(crate) fn init_segment(
+    settings: &VideoSettings,
+    encoder: &VideoEncoder,
+    timescale: u32,
+) -> Result<Vec<u8>, EngineError> {
+    init::video(&init::VideoInit {
+        config: &encoder.config()?,
+        width: settings.width,
+        height: settings.height,
+        timescale,
+        colour: settings.colour,
+    })
+}
