@@ -1,0 +1,431 @@
+//! `StreamGate`: one gated video platform in a namespace. What each field does when it changes
+//! is the last sentence of its description: live, rollout, immutable or migration.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
+use streamgate_contract::rules::GateRule;
+
+/// What a StreamGate is to be.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "streamgate.io",
+    version = "v1alpha1",
+    kind = "StreamGate",
+    plural = "streamgates",
+    shortname = "sg",
+    category = "streamgate",
+    namespaced,
+    status = "StreamGateStatus",
+    derive = "PartialEq",
+    doc = "A token-gated video platform: sign-in, uploads, transcoding and guarded playback.",
+    validation = Rule::new("size(self.metadata.name) <= 50").message("metadata.name is too long: use at most 50 characters, so that the names of its children fit"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.version"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.publicUrl"),
+    printcolumn(name = "Topology", type_ = "string", json_path = ".spec.topology", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.defaultRule) || self.rules.exists(r, r.name == self.defaultRule)").message("defaultRule must be the name of one of spec.rules"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, self.chains.exists(c, c.name == r.erc721.chain))").message("each rule's erc721.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.components.all(role, role == 'all')").message("topology Compact runs every role in one pod: use only the key 'all' in spec.components"))]
+pub struct StreamGateSpec {
+    /// Version of the data plane, an image tag. When absent, the operator's own version at the
+    /// time the StreamGate was created, kept in status.version. Rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    )]
+    pub version: Option<String>,
+
+    /// How the roles are spread over pods. Compact: all in one pod. Immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("topology cannot be changed: make a new StreamGate"))]
+    pub topology: Topology,
+
+    /// The volume that holds the database, and the objects when storage is a filesystem.
+    #[serde(default)]
+    pub volume: Volume,
+
+    /// Where objects (uploads, segments) are kept. The kind is immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("has(self.s3) == has(oldSelf.s3)").message("the kind of storage cannot be changed while the StreamGate exists: make a new StreamGate"))]
+    pub storage: Storage,
+
+    /// EVM chains that rules may name. Rollout.
+    #[serde(default)]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub chains: Vec<Chain>,
+
+    /// Rules that contents may name: who may watch. Rollout.
+    #[serde(default)]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub rules: Vec<GateRule>,
+
+    /// Rule of contents that name none. Without it, such a content is playable by its owner only.
+    /// Rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub default_rule: Option<String>,
+
+    /// Sign-in, sessions and entitlement. Rollout.
+    #[serde(default)]
+    pub auth: Auth,
+
+    /// Who may upload and administrate. Rollout.
+    #[serde(default)]
+    pub people: People,
+
+    /// Limits of requests and uploads. Rollout.
+    #[serde(default)]
+    pub limits: Limits,
+
+    /// Settings of pods by role; in topology Compact only `all`. Rollout.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 9))]
+    pub components: BTreeMap<String, Component>,
+
+    /// How viewers reach the gate. Live, publicUrl rollout.
+    #[serde(default)]
+    pub exposure: Exposure,
+
+    /// Defaults of TranscodeJobs that refer to this gate. Taken when a job is planned.
+    #[serde(default)]
+    pub transcode: TranscodeDefaults,
+
+    /// Namespaces, besides the StreamGate's own, whose TranscodeJobs may refer to it. Rollout.
+    #[serde(default)]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    pub allowed_namespaces: Vec<String>,
+
+    /// Log filter in the words of tracing, such as `info` or `info,streamgate_dataplane=debug`.
+    /// Rollout.
+    #[serde(default = "default_log")]
+    #[schemars(length(min = 1, max = 256))]
+    pub log: String,
+
+    /// What happens to volume and keys when the StreamGate is deleted: Retain keeps both, Delete
+    /// removes both. Live.
+    #[serde(default)]
+    pub data_policy: DataPolicy,
+
+    /// The operator leaves everything of this StreamGate as it is. Live.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+fn default_log() -> String {
+    "info".to_owned()
+}
+
+/// How the roles are spread over pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Topology {
+    /// All roles in one pod.
+    #[default]
+    Compact,
+}
+
+/// What happens to data on deletion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DataPolicy {
+    /// Volume and keys stay.
+    #[default]
+    Retain,
+    /// Volume and keys go.
+    Delete,
+}
+
+/// The data volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Volume {
+    /// Size as a quantity. Can grow where the storage class allows it. Live.
+    #[schemars(length(max = 32), regex(pattern = r"^[1-9][0-9]*(Mi|Gi|Ti|M|G|T)$"))]
+    pub size: String,
+    /// Storage class; the cluster's default when absent. Immutable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        Self {
+            size: "10Gi".to_owned(),
+            storage_class_name: None,
+        }
+    }
+}
+
+/// Object storage: the data volume, or S3 when `s3` is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// An S3 bucket. Without it, objects live on the data volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3Storage>,
+}
+
+/// An S3 bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct S3Storage {
+    /// Bucket name.
+    #[schemars(length(min = 3, max = 63))]
+    pub bucket: String,
+    /// Region. Default us-east-1.
+    #[serde(default = "default_region")]
+    #[schemars(length(min = 1, max = 63))]
+    pub region: String,
+    /// Endpoint URL of an S3-compatible server; AWS's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^https?://"))]
+    pub endpoint: Option<String>,
+    /// Put the bucket into the path instead of the host name. Default false.
+    #[serde(default)]
+    pub force_path_style: bool,
+    /// Secret in the StreamGate's namespace with the keys `accessKeyId` and `secretAccessKey`.
+    /// It is mounted, never read by the operator.
+    #[schemars(length(min = 1, max = 253))]
+    pub credentials_secret_name: String,
+}
+
+fn default_region() -> String {
+    "us-east-1".to_owned()
+}
+
+/// An EVM chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Chain {
+    /// Name that rules use.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+    )]
+    pub name: String,
+    /// EIP-155 chain id.
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
+    pub chain_id: u64,
+    /// JSON-RPC endpoints, tried in order.
+    #[schemars(
+        length(min = 1, max = 8),
+        inner(length(max = 512), regex(pattern = r"^https?://"))
+    )]
+    pub rpc_urls: Vec<String>,
+}
+
+/// Sign-in, sessions and entitlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Auth {
+    /// Domain (RFC 3986 authority) that an EIP-4361 message must name; the authority of the
+    /// public URL when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub domain: Option<String>,
+    /// Life of a sign-in challenge in seconds. Default 300.
+    #[schemars(range(min = 30, max = 3_600))]
+    pub challenge_seconds: u64,
+    /// Life of a session in seconds. Default 43200.
+    #[schemars(range(min = 60, max = 2_592_000))]
+    pub session_seconds: u64,
+    /// Seconds after which the chain is asked again whether a viewer still holds the token.
+    /// Default 300, at most 600.
+    #[schemars(range(min = 5, max = 600))]
+    pub lease_seconds: u64,
+    /// Seconds a viewing may last beyond the duration of its content. Default 14400.
+    #[schemars(range(min = 0, max = 604_800))]
+    pub pause_allowance_seconds: u64,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            domain: None,
+            challenge_seconds: 300,
+            session_seconds: 43_200,
+            lease_seconds: 300,
+            pause_allowance_seconds: 14_400,
+        }
+    }
+}
+
+/// Who may do what, by wallet address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct People {
+    /// Wallets that may upload.
+    #[schemars(
+        length(max = 1_000),
+        inner(regex(pattern = r"^0x[0-9a-fA-F]{40}$"), length(max = 42))
+    )]
+    pub creators: Vec<String>,
+    /// Wallets that may do everything.
+    #[schemars(
+        length(max = 100),
+        inner(regex(pattern = r"^0x[0-9a-fA-F]{40}$"), length(max = 42))
+    )]
+    pub admins: Vec<String>,
+}
+
+/// Limits of requests and uploads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Bytes of one upload. Default 64 GiB.
+    #[schemars(range(min = 1, max = 5_497_558_138_880_u64))]
+    pub max_upload_bytes: u64,
+    /// Requests per second an address may make in the long run. Default 100.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests_per_second: u32,
+    /// Requests an address may make at once. Default 1000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub request_burst: u32,
+    /// Seconds until a request without an answer is ended. Default 30.
+    #[schemars(range(min = 1, max = 600))]
+    pub request_timeout_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_upload_bytes: 64 << 30,
+            requests_per_second: 100,
+            request_burst: 1_000,
+            request_timeout_seconds: 30,
+        }
+    }
+}
+
+/// Settings of a role's pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Component {
+    /// Requests and limits; measured defaults when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// Labels a node must have.
+    #[schemars(extend("maxProperties" = 32))]
+    pub node_selector: BTreeMap<String, String>,
+    /// PriorityClass of the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
+}
+
+/// Compute resources of a container, as quantities by resource name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Resources {
+    /// Guaranteed.
+    #[schemars(extend("maxProperties" = 16))]
+    pub requests: BTreeMap<String, String>,
+    /// At most.
+    #[schemars(extend("maxProperties" = 16))]
+    pub limits: BTreeMap<String, String>,
+}
+
+/// How viewers reach the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Exposure {
+    /// Base URL viewers use, without a trailing slash; the Service's cluster-internal URL when
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^https?://[^/]+(/.*[^/])?$"))]
+    pub public_url: Option<String>,
+    /// Type of the public Service. Default ClusterIP.
+    pub service_type: ServiceType,
+    /// Node port of the public Service, for types NodePort and LoadBalancer; chosen by the
+    /// cluster when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub node_port: Option<i32>,
+}
+
+/// Type of a Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceType {
+    /// Reachable in the cluster.
+    #[default]
+    ClusterIP,
+    /// Reachable on every node.
+    NodePort,
+    /// Reachable by a load balancer.
+    LoadBalancer,
+}
+
+/// Defaults of TranscodeJobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TranscodeDefaults {
+    /// Ladder, tallest first; rungs taller than the source are dropped. Default: profile standard.
+    #[schemars(length(min = 1, max = 12))]
+    pub renditions: Vec<Rendition>,
+    /// Audio.
+    pub audio: AudioSettings,
+    /// Grid.
+    pub grid: GridSettings,
+    /// Job pods at once. Default 8.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub parallelism: i32,
+    /// Required: a node without Landlock refuses the job. BestEffort: it runs with what there is.
+    pub sandbox: Sandbox,
+    /// Resources of the transcoder container; measured defaults when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+impl Default for TranscodeDefaults {
+    fn default() -> Self {
+        Self {
+            renditions: renditions::standard(),
+            audio: AudioSettings::default(),
+            grid: GridSettings::default(),
+            parallelism: 8,
+            sandbox: Sandbox::Required,
+            resources: None,
+        }
+    }
+}
+
+/// How strictly the transcoder's sandbox is demanded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Sandbox {
+    /// No Landlock, no job.
+    #[default]
+    Required,
+    /// As much as the node offers.
+    BestEffort,
+}
+
+/// What a StreamGate is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamGateStatus {
+    /// Generation of the spec this status speaks of; -1 before the first pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling, Stalled.
+    #[serde(default)]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// Version of the data plane that runs or is rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub version: Option<String>,
+    /// Base URL viewers use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub public_url: Option<String>,
+}

@@ -1,0 +1,333 @@
+//! `TranscodeJob`: one video becomes one output, chunk by chunk, on as many pods as there are.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streamgate_contract::ids::{ContentId, UploadId};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+
+use crate::StreamGateRef;
+
+/// What is to be transcoded, and how. Everything but `suspend`, `parallelism`,
+/// `activeDeadlineSeconds` and `ttlSecondsAfterFinished` is immutable.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "streamgate.io",
+    version = "v1alpha1",
+    kind = "TranscodeJob",
+    plural = "transcodejobs",
+    shortname = "tj",
+    category = "streamgate",
+    namespaced,
+    status = "TranscodeJobStatus",
+    derive = "PartialEq",
+    doc = "Turns one video into a streamable output of a StreamGate.",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(
+        name = "Progress",
+        type_ = "integer",
+        json_path = ".status.progress.percent",
+        description = "Percent of segments committed"
+    ),
+    printcolumn(
+        name = "Segments",
+        type_ = "string",
+        json_path = ".status.progress.segments",
+        description = "Committed/all"
+    ),
+    printcolumn(
+        name = "Speed",
+        type_ = "string",
+        json_path = ".status.progress.speed",
+        description = "Media time per wall time"
+    ),
+    printcolumn(
+        name = "ETA",
+        type_ = "integer",
+        json_path = ".status.progress.etaSeconds",
+        description = "Seconds until encoded"
+    ),
+    printcolumn(name = "Active", type_ = "integer", json_path = ".status.spans.active"),
+    printcolumn(name = "Failed", type_ = "string", json_path = ".status.spans.failed"),
+    printcolumn(
+        name = "Content",
+        type_ = "string",
+        json_path = ".status.output.content"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.reason",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.message",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && self.grid == oldSelf.grid && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio)").message("source, content, renditions, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+pub struct TranscodeJobSpec {
+    /// StreamGate that gets the output.
+    pub stream_gate_ref: StreamGateRef,
+
+    /// Where the video is; exactly one kind.
+    #[x_kube(validation = Rule::new("[has(self.upload), has(self.persistentVolumeClaim)].filter(x, x).size() == 1").message("set exactly one of source.upload and source.persistentVolumeClaim"))]
+    pub source: Source,
+
+    /// Which content gets the output. Needed for every source but `upload`, which brings its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("content cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub content: Option<Content>,
+
+    /// Ladder, tallest first; the StreamGate's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 12))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("renditions cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub renditions: Option<Vec<Rendition>>,
+
+    /// Audio; the StreamGate's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("audio cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub audio: Option<AudioSettings>,
+
+    /// Grid; the StreamGate's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<GridSettings>,
+
+    /// Job pods at once; the StreamGate's default when absent. Live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub parallelism: Option<i32>,
+
+    /// How often one span is tried again before the job fails. Default 3.
+    #[serde(default = "default_backoff_limit_per_index")]
+    #[schemars(range(min = 0, max = 20))]
+    pub backoff_limit_per_index: i32,
+
+    /// Seconds after which an unfinished job fails with reason DeadlineExceeded. Live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub active_deadline_seconds: Option<i64>,
+
+    /// Seconds after which a finished TranscodeJob is deleted; its output stays. Never when
+    /// absent. Live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<i64>,
+
+    /// Stop the job's pods; what is committed stays. Live.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+fn default_backoff_limit_per_index() -> i32 {
+    3
+}
+
+/// Where the video is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// A finished upload of the same StreamGate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadSource>,
+    /// A file of a PersistentVolumeClaim in the TranscodeJob's namespace; mounted read-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistent_volume_claim: Option<ClaimSource>,
+}
+
+/// A finished upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadSource {
+    /// Id of the upload.
+    pub id: UploadId,
+}
+
+/// A file of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimSource {
+    /// Name of the claim.
+    #[schemars(length(min = 1, max = 253))]
+    pub claim_name: String,
+    /// Path of the file below the volume's root, relative, without `..`.
+    #[schemars(length(min = 1, max = 1_024), regex(pattern = r"^[^/].*$"))]
+    pub path: String,
+}
+
+/// Which content gets the output. A content that does not exist is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// Id of the content. A content made by another namespace or creator is refused.
+    pub id: ContentId,
+    /// Title for people, when the content is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub title: Option<String>,
+    /// Wallet of the owner, when the content is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^0x[0-9a-fA-F]{40}$"))]
+    pub owner: Option<String>,
+    /// Name of a rule of the StreamGate, when the content is made; its defaultRule when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub rule: Option<String>,
+}
+
+/// One word for where a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Not begun: waits for its StreamGate or its turn.
+    #[default]
+    Pending,
+    /// The source is probed and cut.
+    Planning,
+    /// Spans are encoded.
+    Encoding,
+    /// The output is closed.
+    Publishing,
+    /// Suspended.
+    Suspended,
+    /// Playable. Terminal.
+    Succeeded,
+    /// Given up. Terminal.
+    Failed,
+}
+
+impl Phase {
+    /// Whether nothing moves any more.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Phase::Succeeded | Phase::Failed)
+    }
+}
+
+/// What became of a TranscodeJob. `progress` is written by the worker, the rest by the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TranscodeJobStatus {
+    /// Generation of the spec this status speaks of; -1 before the first pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling, Stalled, Complete, Failed, Suspended.
+    #[serde(default)]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// One word for where the job is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// Stable word for why it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub reason: Option<String>,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4_096))]
+    pub message: Option<String>,
+    /// Attempt, from 0; counts up when a failed job is run again by annotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<i32>,
+    /// Value of the retry annotation that this attempt answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub retried: Option<String>,
+    /// When work began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When the job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// What Plan decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+    /// Spans by state, as ranges of indexes like batch/v1 writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpansStatus>,
+    /// The output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputStatus>,
+    /// How far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+/// What Plan decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// Completion indexes of Encode; 0 when the Plan pod encoded everything itself.
+    pub spans: i32,
+    /// Segments over all tracks.
+    pub segments: i32,
+    /// Duration of the source in milliseconds.
+    pub duration_milliseconds: i64,
+    /// Tracks of the output.
+    #[schemars(length(max = 64))]
+    pub tracks: Vec<String>,
+    /// Engine that made the plan and does the job.
+    #[schemars(length(max = 256))]
+    pub engine: String,
+}
+
+/// Spans by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpansStatus {
+    /// Pods at work.
+    pub active: i32,
+    /// Ranges of finished indexes, such as `0-2,4`.
+    #[schemars(length(max = 4_096))]
+    pub completed: String,
+    /// Ranges of failed indexes.
+    #[schemars(length(max = 4_096))]
+    pub failed: String,
+}
+
+/// The output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputStatus {
+    /// Content that is playable.
+    #[schemars(length(max = 63))]
+    pub content: String,
+    /// Output id.
+    #[schemars(length(max = 63))]
+    pub id: String,
+    /// Segments.
+    pub segments: i32,
+    /// Bytes.
+    pub bytes: i64,
+}
+
+/// How far a job is. Never goes back while an attempt lasts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Percent of segments committed, 0 to 100.
+    pub percent: i32,
+    /// Committed and all segments over all tracks, such as `12/30`.
+    #[schemars(length(max = 32))]
+    pub segments: String,
+    /// Media time encoded per wall time, such as `3.2x`; absent before there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub speed: Option<String>,
+    /// Seconds until everything is encoded; absent before there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_seconds: Option<i64>,
+    /// Bytes committed.
+    pub bytes: i64,
+    /// When this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Time>,
+}
