@@ -41,7 +41,7 @@ impl PacketFeed {
     }
 
     /// The next packet, `None` when every wanted one was given.
-    pub fn next(&mut self) -> Result<Option<ff::Packet>, EngineError> {
+    pub fn take(&mut self) -> Result<Option<ff::Packet>, EngineError> {
         if self.wanted.is_empty() {
             return Ok(None);
         }
@@ -139,7 +139,7 @@ impl<'a> Pictures<'a> {
     }
 
     /// The next picture and its number.
-    pub fn next(&mut self) -> Result<Option<(u64, ff::frame::Video)>, EngineError> {
+    pub fn take(&mut self) -> Result<Option<(u64, ff::frame::Video)>, EngineError> {
         while self.ready.is_empty() && self.next < self.end {
             if self.drained {
                 return Err(EngineError::Truncated(format!(
@@ -154,7 +154,7 @@ impl<'a> Pictures<'a> {
     }
 
     fn feed_one(&mut self) -> Result<(), EngineError> {
-        match self.feed.next()? {
+        match self.feed.take()? {
             // A damaged packet costs its picture, which is then missed by number.
             Some(packet) => match self.decoder.send_packet(&packet) {
                 Ok(()) | Err(ff::Error::InvalidData) => Ok(()),

@@ -6,3 +6,4 @@ pub mod audio_cuts;
 pub mod byte_map;
 pub mod grid;
 pub mod ladder;
+pub mod timeline;

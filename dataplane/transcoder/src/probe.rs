@@ -44,7 +44,7 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
         picture: picture(&streams),
-        header: header(source)?,
+        header: header(source, &streams)?,
         facts,
         video,
         audio,
@@ -247,9 +247,13 @@ fn widen_audio(packets: &mut [PacketInfo], transport: bool) {
     }
 }
 
-/// What opening alone reads.
-fn header(source: &Source) -> Result<Vec<ByteRange>, EngineError> {
-    Ok(MediaInput::open(source, Depth::Index)?.reads().ranges())
+/// What opening reads, and finding a position: Matroska reads its index only then.
+fn header(source: &Source, streams: &Streams) -> Result<Vec<ByteRange>, EngineError> {
+    let mut input = MediaInput::open(source, Depth::Index)?;
+    if input.container().contains("matroska") {
+        input.seek(streams.video.index, 0)?;
+    }
+    Ok(input.reads().ranges())
 }
 
 fn picture(streams: &Streams) -> Picture {

@@ -113,7 +113,7 @@ impl Rung {
         // SAFETY: the scaler is initialised; the coefficient tables are static data of swscale and
         // the same on both sides, so only the range is converted.
         unsafe {
-            let table = ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT as i32);
+            let table = ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT);
             let (one, range) = (1 << 16, i32::from(full_range));
             ffi::sws_setColorspaceDetails(
                 context.as_mut_ptr(),

@@ -115,7 +115,7 @@ fn feed(
     let mut cascade = Cascade::new(sizes.iter().copied());
     let chunk_frames =
         u64::from(plan.grid.segment_frames) * u64::from(plan.grid.segments_per_chunk);
-    while let Some((number, mut picture)) = pictures.next()? {
+    while let Some((number, mut picture)) = pictures.take()? {
         let chunk = u32::try_from(number / chunk_frames).unwrap_or(u32::MAX);
         if !todo.iter().any(|t| t.contains(&chunk)) {
             continue;

@@ -58,7 +58,9 @@ pub fn audio(header: &[ByteRange], packets: &[PacketInfo], allowance: u64) -> Ve
         end: p.end,
     });
     let all: Vec<ByteRange> = header.iter().copied().chain(own).collect();
-    let gaps = std::iter::successors(Some(GAP), |gap| (*gap > 0).then_some(gap / 4 * 3 & !1_023));
+    let gaps = std::iter::successors(Some(GAP), |gap| {
+        (*gap > 0).then_some((gap / 4 * 3) & !1_023)
+    });
     let mut best = Vec::new();
     for gap in gaps {
         let ranges = merge(all.clone(), gap);

@@ -13,6 +13,7 @@ use crate::package::avc;
 use crate::plan::audio_cuts::{self, FRAME, RATE};
 use crate::plan::grid;
 use crate::plan::ladder::{Rung, ladder};
+use crate::plan::timeline::{Timeline, timeline};
 use crate::probe::Scan;
 use crate::source::Source;
 use crate::{audio, video};
@@ -43,14 +44,20 @@ pub(super) fn plan(
         plan.tracks.push(track);
         inits.push(init);
     };
-    let boundaries = boundaries(&scan.facts, &grid);
+    let timeline =
+        timeline(facts).ok_or_else(|| EngineError::Truncated("its times do not rise".into()))?;
+    let starts = starts(&timeline, &scan.facts, &grid);
     for rung in ladder(scan.picture, &request.renditions) {
-        add(video_track(&scan.facts, &grid, &boundaries, rung)?);
+        add(video_track(
+            &scan.facts,
+            &grid,
+            (timeline.timescale, &starts),
+            rung,
+        )?);
     }
     if let Some(facts) = &scan.facts.audio {
         let language = language(&facts.language);
-        let time_base = scan.facts.video.time_base;
-        let cuts = audio_cuts::cuts(&boundaries, time_base);
+        let cuts = audio_cuts::cuts(&starts, timeline.timescale);
         add(audio_track(&language, request.audio.kbps, &cuts)?);
     }
     plan.spans = ranges::spans(source, &scan, &plan)?;
@@ -76,25 +83,20 @@ fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {
     }
 }
 
-/// Times of the segments' first pictures and of the end, in source ticks from the first picture.
-fn boundaries(facts: &SourceFacts, grid: &Grid) -> Vec<i64> {
-    let video = &facts.video;
-    let first = video.pts.first().copied().unwrap_or(0);
-    let at = |n: u32| {
-        let frame = grid::segment(grid, video.frames, n).start;
-        let index = usize::try_from(frame).unwrap_or(usize::MAX);
-        video.pts.get(index).copied().unwrap_or(video.end_pts) - first
-    };
+/// Times of the segments' first pictures and of the end.
+fn starts(timeline: &Timeline, facts: &SourceFacts, grid: &Grid) -> Vec<u64> {
+    let head = |n: u32| grid::segment(grid, facts.video.frames, n).start;
     (0..grid.segments)
-        .map(at)
-        .chain([video.end_pts - first])
+        .map(head)
+        .chain([facts.video.frames])
+        .map(|frame| timeline.at(frame))
         .collect()
 }
 
 fn video_track(
     facts: &SourceFacts,
     grid: &Grid,
-    boundaries: &[i64],
+    (timescale, starts): (u32, &[u64]),
     rung: Rung,
 ) -> Result<(TrackPlan, Vec<u8>), EngineError> {
     let settings = VideoSettings {
@@ -108,11 +110,7 @@ fn video_track(
         colour: facts.video.colour,
     };
     let encoder = VideoEncoder::open(&settings)?;
-    let time_base = facts.video.time_base;
-    let timescale = u32::try_from(time_base.den)
-        .map_err(|_| EngineError::Truncated("its time base is out of range".into()))?;
     let init = video::init_segment(&settings, &encoder, timescale)?;
-    let ticks = |b: &i64| u64::try_from(b * time_base.num).unwrap_or(0);
     let track = TrackPlan {
         id: track_id(format!("v{}", rung.height))?,
         codecs: avc::codecs(&encoder.config()?),
@@ -126,7 +124,7 @@ fn video_track(
             crf: rung.crf,
             frame_rate: facts.video.frame_rate,
         },
-        starts: boundaries.iter().map(ticks).collect(),
+        starts: starts.to_vec(),
     };
     Ok((track, init))
 }

@@ -45,7 +45,7 @@ fn whole(source: &Source) -> Vec<ByteRange> {
 }
 
 /// PTS of the frames of a video span.
-fn wanted<'a>(plan: &'a Plan, work: SpanWork) -> &'a [i64] {
+fn wanted(plan: &Plan, work: SpanWork) -> &[i64] {
     let SpanWork::Video {
         first_chunk,
         chunks,
@@ -79,7 +79,7 @@ fn video(source: &Source, scan: &Scan, plan: &Plan, work: SpanWork) -> Vec<ByteR
 
 fn read_video(source: &Source, stream: usize, wanted: &[i64]) -> Result<(), EngineError> {
     let mut feed = PacketFeed::open(source, stream, wanted)?;
-    while feed.next()?.is_some() {}
+    while feed.take()?.is_some() {}
     feed.complete()
 }
 

@@ -14,6 +14,7 @@ use crate::events::Outbox;
 use crate::package::segment::{self, Sample};
 use crate::package::{avc, init};
 use crate::plan::grid;
+use crate::plan::timeline::{Timeline, timeline};
 
 /// A rung and what it has to do.
 pub(super) struct Rung<'a> {
@@ -23,8 +24,7 @@ pub(super) struct Rung<'a> {
     /// Chunks to encode, ascending.
     pub(super) todo: Vec<u32>,
     outbox: &'a Outbox,
-    /// Presentation times on the track's timeline, one more than there are frames.
-    times: Vec<u64>,
+    timeline: Timeline,
 }
 
 /// A run in progress.
@@ -50,7 +50,8 @@ impl<'a> Rung<'a> {
             settings,
             todo,
             outbox,
-            times: times(plan)?,
+            timeline: timeline(&plan.source.video)
+                .ok_or_else(|| EngineError::Settings("the plan's times do not rise".into()))?,
         })
     }
 
@@ -130,7 +131,7 @@ impl<'a> Rung<'a> {
             if run.pictures.len() as u64 == frames.end - frames.start {
                 let pictures = std::mem::take(&mut run.pictures);
                 let samples = self.samples(run, &frames, &pictures)?;
-                let bytes = segment::video(run.segment, self.time(frames.start), &samples)?;
+                let bytes = segment::video(run.segment, self.timeline.at(frames.start), &samples)?;
                 self.outbox.segment(&self.track.id, run.segment, &bytes)?;
                 run.segment += 1;
             }
@@ -157,39 +158,21 @@ impl<'a> Rung<'a> {
                     "a segment has no IDR at its head".into(),
                 ));
             }
-            let offset = self.time(shown) as i64 - self.time(decode) as i64;
+            let offset = self.timeline.at(shown) as i64 - self.timeline.at(decode) as i64;
             samples.push(Sample {
                 data: avc::sample(&picture.data),
-                duration: small(self.time(decode + 1) - self.time(decode))?,
+                duration: small(self.timeline.at(decode + 1) - self.timeline.at(decode))?,
                 offset: small(offset)?,
                 sync: picture.key,
             });
         }
         Ok(samples)
     }
-
-    fn time(&self, frame: u64) -> u64 {
-        let index = usize::try_from(frame).unwrap_or(usize::MAX);
-        self.times.get(index).copied().unwrap_or(0)
-    }
 }
 
 fn small<T, U: TryFrom<T>>(ticks: T) -> Result<U, EngineError> {
     U::try_from(ticks)
         .map_err(|_| EngineError::Truncated("a picture lasts longer than a box can say".into()))
-}
-
-/// Frame times on the track's timeline, which starts at the first picture.
-pub(crate) fn times(plan: &Plan) -> Result<Vec<u64>, EngineError> {
-    let video = &plan.source.video;
-    let first = video.pts.first().copied().unwrap_or(0);
-    let tick = |pts: &i64| {
-        pts.checked_sub(first)
-            .and_then(|t| t.checked_mul(video.time_base.num))
-            .and_then(|t| u64::try_from(t).ok())
-            .ok_or_else(|| EngineError::Settings("the plan's times do not rise".into()))
-    };
-    video.pts.iter().chain([&video.end_pts]).map(tick).collect()
 }
 
 /// The init segment of a rung.

@@ -1,0 +1,9 @@
+//! The engine from order to segments, on real footage, through the shipped binary in its sandbox;
+//! results are judged by FFmpeg's command line. Needs `tests/footage.sh`.
+
+#![allow(clippy::unwrap_used)]
+
+mod output;
+mod pod;
+mod refusals;
+mod resume;

@@ -1,0 +1,149 @@
+//! The worked example of the formats: counts, times and cuts exact, seams without gap or overlap,
+//! the same bytes again and from any grid of spans.
+
+use std::process::Command;
+
+use streamgate_contract::job_files::{init_name, segment_name};
+use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::renditions::GridSettings;
+
+use crate::pod::{Files, footage, small_grid, whole_output};
+
+/// Init and all segments of a track in one file.
+fn joined(track: &TrackPlan, files: &Files) -> tempfile::NamedTempFile {
+    let mut bytes = files[&init_name(&track.id)].clone();
+    for number in 0..track.starts.len() as u32 - 1 {
+        bytes.extend(&files[&segment_name(&track.id, number)]);
+    }
+    let file = tempfile::Builder::new().suffix(".mp4").tempfile().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file
+}
+
+fn command(program: &str, arguments: &[&str], file: &std::path::Path) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .arg(file)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.is_empty(),
+        "{program}: {errors}"
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Packet times in presentation order.
+fn times(file: &std::path::Path) -> Vec<i64> {
+    let arguments = [
+        "-v",
+        "error",
+        "-show_entries",
+        "packet=pts",
+        "-of",
+        "csv=p=0",
+    ];
+    let text = command("ffprobe", &arguments, file);
+    let number = |line: &str| line.trim_end_matches(',').parse().unwrap();
+    let mut times: Vec<i64> = text.lines().map(number).collect();
+    times.sort_unstable();
+    times
+}
+
+/// Decodes everything; any complaint of the decoder is an error.
+fn decoded_frames(file: &std::path::Path) -> usize {
+    let arguments = [
+        "-v",
+        "error",
+        "-err_detect",
+        "explode",
+        "-count_frames",
+        "-show_entries",
+        "stream=nb_read_frames",
+        "-of",
+        "csv=p=0",
+    ];
+    command("ffprobe", &arguments, file)
+        .trim()
+        .trim_end_matches(',')
+        .parse()
+        .unwrap()
+}
+
+fn check_video(plan: &Plan, track: &TrackPlan, files: &Files) {
+    let file = joined(track, files);
+    let frames = plan.source.video.frames as usize;
+    assert_eq!(decoded_frames(file.path()), frames, "{}", track.id);
+    let times = times(file.path());
+    let step = (track.starts.last().unwrap() / frames as u64) as i64;
+    assert!(
+        times.windows(2).all(|w| w[1] - w[0] == step),
+        "{}: {times:?}",
+        track.id
+    );
+}
+
+#[test]
+fn the_worked_example_is_exact() {
+    let (plan, files) = whole_output(&footage("clip-720p25.mp4"), small_grid());
+    assert_eq!((plan.grid.segments, plan.spans.len()), (6, 4));
+    assert_eq!(files.len(), 5 + 5 * 6);
+    let (audio, video) = plan.tracks.split_last().unwrap();
+    let ids: Vec<&str> = video.iter().map(|t| t.id.as_str()).collect();
+    assert_eq!(ids, ["v720", "v540", "v360", "v240"]);
+    for track in video {
+        check_video(&plan, track, &files);
+    }
+    let cuts: Vec<u64> = audio.starts.iter().map(|s| s / 1_024).collect();
+    assert_eq!(cuts, [0, 188, 375, 563, 750, 938, 1125]);
+    let file = joined(audio, &files);
+    let times = times(file.path());
+    // The priming frame lies before zero; then every frame of the 24 s.
+    let expected: Vec<i64> = (-1..1125).map(|n| n * 1_024).collect();
+    assert_eq!(times, expected);
+    assert_eq!(decoded_frames(file.path()), 1126);
+    let fetched: u64 = plan
+        .spans
+        .iter()
+        .flat_map(|s| &s.bytes)
+        .map(|b| b.end - b.start)
+        .sum();
+    assert!(
+        fetched * 5 <= plan.source.bytes * 6,
+        "{fetched} bytes of {}",
+        plan.source.bytes
+    );
+}
+
+#[test]
+fn bytes_do_not_depend_on_the_run_nor_on_the_spans() {
+    let source = footage("clip-720p25.mp4");
+    let (_, first) = whole_output(&source, small_grid());
+    let (_, again) = whole_output(&source, small_grid());
+    assert!(first == again, "two runs differ");
+    let one_span = GridSettings {
+        chunks_per_span: 6,
+        ..small_grid()
+    };
+    let (plan, at_once) = whole_output(&source, one_span);
+    assert!(plan.encodes_at_once());
+    assert!(
+        first == at_once,
+        "the Plan pod encodes otherwise than the spans"
+    );
+}
+
+#[test]
+fn other_containers_open_groups_and_rates_come_out_exact() {
+    for name in ["clip-720p25.mkv", "clip-720p25.ts", "open-gop-2997.mp4"] {
+        let (plan, files) = whole_output(&footage(name), small_grid());
+        for track in plan
+            .tracks
+            .iter()
+            .filter(|t| t.id.as_str().starts_with('v'))
+        {
+            check_video(&plan, track, &files);
+        }
+    }
+}
