@@ -1,1 +1,4 @@
-//! placeholder
+//! One binary for all integration tests: one link, one module per subject.
+
+mod crds;
+mod tidy;

@@ -1,0 +1,61 @@
+# `make demo` and `make test` do all their set-up themselves. CLUSTER=current uses the cluster of
+# your kubeconfig instead of starting one.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO := cargo
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+
+.PHONY: help packages tools footage crds fmt lint deny unit test demo claims claim clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+packages: ## Install the Debian packages the build needs
+	@e2e/packages.sh
+
+tools: packages ## Build the Kubernetes programs the tests run against
+	@e2e/cluster/tools.sh k8s cluster
+
+footage: packages ## Fetch the real clips the tests encode
+	@tests/footage.sh
+
+crds: ## Write crds/yaml from the types
+	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml
+
+fmt: ## Format everything
+	$(CARGO) fmt --all
+	gofmt -w e2e/cluster
+
+lint: packages ## Formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	test -z "$$(gofmt -l e2e/cluster)"
+
+deny: ## Licences, sources, advisories (needs cargo-deny)
+	$(CARGO) deny check bans licenses sources
+
+test: ## Everything, from nothing
+	@e2e/timed.sh packages   $(MAKE) -s packages
+	@e2e/timed.sh footage    $(MAKE) -s footage
+	@e2e/timed.sh tools      $(MAKE) -s tools
+	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
+	@e2e/timed.sh lint       $(MAKE) -s lint
+	@e2e/timed.sh go-test    $(MAKE) -s go-test
+	@e2e/timed.sh cargo-test $(CARGO) test --release --workspace
+	@e2e/timed.sh --table
+
+go-test:
+	cd e2e/cluster && go vet ./cmd/cluster ./internal/... && go test ./cmd/cluster/... ./internal/...
+
+demo: packages footage ## The main job as far as it is built
+	@e2e/demo.sh
+
+claims: ## Every claim with its bar and the figure last recorded
+	@e2e/claim.sh --list
+
+claim: packages ## Measure one claim anew: make claim NAME=spine-8
+	@e2e/claim.sh $(NAME)
+
+clean: ## Remove everything built
+	rm -rf target
