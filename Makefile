@@ -52,10 +52,10 @@ demo: packages footage ## The main job as far as it is built
 	@e2e/demo.sh
 
 claims: ## Every claim with its bar and the figure last recorded
-	@e2e/claim.sh --list
+	@e2e/claim.py --list
 
 claim: packages ## Measure one claim anew: make claim NAME=spine-8
-	@e2e/claim.sh $(NAME)
+	@e2e/claim.py $(NAME)
 
 clean: ## Remove everything built
 	rm -rf target
