@@ -49,7 +49,8 @@ go-test:
 	cd e2e/cluster && go vet ./cmd/cluster ./internal/... && go test ./cmd/cluster/... ./internal/...
 
 demo: packages footage ## The main job as far as it is built
-	@e2e/demo.sh
+	$(CARGO) build --release -p streamgate-transcoder
+	@e2e/demo.py
 
 claims: ## Every claim with its bar and the figure last recorded
 	@e2e/claim.py --list
