@@ -2,6 +2,8 @@
 //! one folder and FFmpeg's libraries; nothing of Kubernetes, HTTP or storage. The binary enters
 //! the sandbox first and then calls [`run`]; tests call the same functions.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod audio;
 pub mod decode;
 pub mod encode;

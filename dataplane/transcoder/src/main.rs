@@ -36,6 +36,8 @@ enum Sandbox {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     sandbox::end_on_sigterm();
+    // The courier runs under another user of the same group and takes delivered files away.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002));
     let message = Message::open(&arguments.termination);
     let policy = sandbox::Policy {
         work: arguments.work.clone(),

@@ -1,6 +1,8 @@
 //! The sandbox through its production function. Entering cannot be undone, so the test starts
 //! itself again as a child that enters, tries what is forbidden and reports a line per attempt.
 
+#![allow(clippy::unwrap_used)]
+
 use std::ffi::CString;
 use std::io::Error;
 use std::path::Path;
