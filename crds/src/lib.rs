@@ -1,6 +1,11 @@
 //! The custom resources of group `streamgate.io`: `StreamGate`, `TranscodeJob` and `AlertPolicy`,
 //! their conditions, and the CRDs generated from them. No I/O.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "several print columns of one type are no mistake"
+)]
+
 pub mod alert_policy;
 pub mod conditions;
 pub mod definitions;

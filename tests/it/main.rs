@@ -1,4 +1,10 @@
 //! One binary for all integration tests: one link, one module per subject.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail"
+)]
+
 mod crds;
 mod tidy;
