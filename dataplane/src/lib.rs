@@ -1,1 +1,6 @@
-//! placeholder
+//! The data plane of a StreamGate: ports, the adapters behind them and the services on top.
+//! Services know ports only; adapters know one technology each.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod adapters;
+pub mod ports;

@@ -1,0 +1,5 @@
+//! Adapters: one technology each, named after it. No policy lives here.
+
+pub mod filesystem;
+pub mod sqlite;
+pub mod system_clock;

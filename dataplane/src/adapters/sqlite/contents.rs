@@ -1,0 +1,102 @@
+//! Contents in SQLite.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Sqlite, Transaction};
+use streamgate_contract::ContentId;
+
+use super::{Sqlite3Catalog, column, conflict, failed, not_found, parsed, sessions};
+use crate::ports::catalog::{CatalogError, Content, ContentState, Contents};
+
+fn state_name(state: ContentState) -> &'static str {
+    match state {
+        ContentState::Processing => "processing",
+        ContentState::Published => "published",
+        ContentState::Withdrawn => "withdrawn",
+    }
+}
+
+fn state(name: &str) -> Result<ContentState, CatalogError> {
+    use ContentState::{Processing, Published, Withdrawn};
+    let known = [Processing, Published, Withdrawn]
+        .into_iter()
+        .find(|s| state_name(*s) == name);
+    known.ok_or_else(|| failed("read a content")(format!("unknown state {name:?}")))
+}
+
+fn content(row: &SqliteRow) -> Result<Content, CatalogError> {
+    let output: Option<String> = column(row, "current_output")?;
+    let output = output.map(|id| id.parse()).transpose();
+    Ok(Content {
+        id: parsed(row, "id")?,
+        title: column(row, "title")?,
+        owner: column(row, "owner")?,
+        rule: column(row, "rule")?,
+        state: state(column(row, "state")?)?,
+        current_output: output.map_err(failed("read a content"))?,
+    })
+}
+
+/// Inserts a content inside a transaction; false when the id is taken.
+pub(super) async fn insert(
+    tx: &mut Transaction<'_, Sqlite>,
+    content: &Content,
+) -> Result<bool, CatalogError> {
+    let sql = "INSERT INTO contents (id, title, owner, rule, state, current_output)
+               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let done = sqlx::query(sql)
+        .bind(content.id.as_str())
+        .bind(&content.title)
+        .bind(&content.owner)
+        .bind(&content.rule)
+        .bind(state_name(content.state))
+        .bind(content.current_output.as_ref().map(|id| id.as_str()))
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("add a content"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+#[async_trait]
+impl Contents for Sqlite3Catalog {
+    async fn create_content(&self, content: &Content) -> Result<(), CatalogError> {
+        let mut tx = self.write("add a content").await?;
+        if !insert(&mut tx, content).await? {
+            return Err(conflict(
+                "content",
+                &content.id,
+                "exists already; choose another id",
+            ));
+        }
+        tx.commit().await.map_err(failed("add a content"))
+    }
+
+    async fn content(&self, id: &ContentId) -> Result<Content, CatalogError> {
+        let query = sqlx::query("SELECT * FROM contents WHERE id = ?").bind(id.as_str());
+        let row = query
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read a content"))?;
+        content(&row.ok_or_else(|| not_found("content", id))?)
+    }
+
+    async fn contents(&self) -> Result<Vec<Content>, CatalogError> {
+        let query = sqlx::query("SELECT * FROM contents ORDER BY rowid DESC");
+        let rows = query
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("list contents"))?;
+        rows.iter().map(content).collect()
+    }
+
+    async fn withdraw(&self, id: &ContentId) -> Result<(), CatalogError> {
+        let mut tx = self.write("withdraw a content").await?;
+        let query = sqlx::query("UPDATE contents SET state = 'withdrawn' WHERE id = ?");
+        let done = query.bind(id.as_str()).execute(&mut *tx).await;
+        if done.map_err(failed("withdraw a content"))?.rows_affected() == 0 {
+            return Err(not_found("content", id));
+        }
+        sessions::next_epoch(&mut tx).await?;
+        tx.commit().await.map_err(failed("withdraw a content"))
+    }
+}

@@ -1,0 +1,158 @@
+//! Outputs and segments in SQLite. The primary key (output, track, number) is the commit.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use streamgate_contract::{ContentId, OutputId, TrackId};
+
+use super::{Sqlite3Catalog, column, conflict, failed, not_found, parsed, signed, unsigned};
+use crate::ports::catalog::{CatalogError, Output, Outputs, Segment};
+
+/// The init segment's number in the table.
+const INIT: i64 = -1;
+
+fn number(segment: Option<u32>) -> i64 {
+    segment.map_or(INIT, i64::from)
+}
+
+fn output(row: &SqliteRow) -> Result<Output, CatalogError> {
+    let plan: &str = column(row, "plan")?;
+    Ok(Output {
+        id: parsed(row, "id")?,
+        content: parsed(row, "content")?,
+        job: column(row, "job")?,
+        plan: serde_json::from_str(plan).map_err(failed("read a plan"))?,
+        complete: column(row, "complete")?,
+    })
+}
+
+fn segment(row: &SqliteRow) -> Result<Segment, CatalogError> {
+    Ok(Segment {
+        track: parsed(row, "track")?,
+        number: u32::try_from(column::<i64>(row, "number")?).ok(),
+        key: column(row, "key")?,
+        bytes: unsigned(row, "bytes")?,
+        sha256: column(row, "sha256")?,
+    })
+}
+
+#[async_trait]
+impl Outputs for Sqlite3Catalog {
+    async fn plan_output(&self, output: &Output) -> Result<Output, CatalogError> {
+        let plan = serde_json::to_string(&output.plan).map_err(failed("write a plan"))?;
+        let sql = "INSERT INTO outputs (id, content, job, plan) VALUES (?, ?, ?, ?)
+                   ON CONFLICT (job) DO NOTHING";
+        sqlx::query(sql)
+            .bind(output.id.as_str())
+            .bind(output.content.as_str())
+            .bind(&output.job)
+            .bind(plan)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("add an output"))?;
+        let stored = self.output_of_job(&output.job).await?;
+        stored.ok_or_else(|| not_found("output of job", &output.job))
+    }
+
+    async fn output(&self, id: &OutputId) -> Result<Output, CatalogError> {
+        let query = sqlx::query("SELECT * FROM outputs WHERE id = ?").bind(id.as_str());
+        let row = query
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read an output"))?;
+        output(&row.ok_or_else(|| not_found("output", id))?)
+    }
+
+    async fn output_of_job(&self, job: &str) -> Result<Option<Output>, CatalogError> {
+        let query = sqlx::query("SELECT * FROM outputs WHERE job = ?").bind(job);
+        let row = query
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read an output"))?;
+        row.as_ref().map(output).transpose()
+    }
+
+    async fn playable_output(&self, content: &ContentId) -> Result<Option<OutputId>, CatalogError> {
+        let sql = "SELECT coalesce(
+                       (SELECT current_output FROM contents WHERE id = ?1),
+                       (SELECT id FROM outputs WHERE content = ?1 ORDER BY rowid DESC LIMIT 1)
+                   ) AS id";
+        let row = sqlx::query(sql)
+            .bind(content.as_str())
+            .fetch_one(&self.pool)
+            .await;
+        let id: Option<String> = column(&row.map_err(failed("find an output"))?, "id")?;
+        id.map(|id| id.parse())
+            .transpose()
+            .map_err(failed("find an output"))
+    }
+
+    async fn commit(&self, output: &OutputId, segment: &Segment) -> Result<bool, CatalogError> {
+        let sql = "INSERT INTO segments (output, track, number, key, bytes, sha256)
+                   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (output, track, number) DO NOTHING";
+        let done = sqlx::query(sql)
+            .bind(output.as_str())
+            .bind(segment.track.as_str())
+            .bind(number(segment.number))
+            .bind(&segment.key)
+            .bind(signed(segment.bytes)?)
+            .bind(&segment.sha256)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("commit a segment"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn segments(&self, output: &OutputId) -> Result<Vec<Segment>, CatalogError> {
+        let query = sqlx::query("SELECT * FROM segments WHERE output = ? ORDER BY track, number");
+        let rows = query.bind(output.as_str()).fetch_all(&self.pool).await;
+        rows.map_err(failed("list segments"))?
+            .iter()
+            .map(segment)
+            .collect()
+    }
+
+    async fn segment(
+        &self,
+        output: &OutputId,
+        track: &TrackId,
+        wanted: Option<u32>,
+    ) -> Result<Option<Segment>, CatalogError> {
+        let sql = "SELECT * FROM segments WHERE output = ? AND track = ? AND number = ?";
+        let query = sqlx::query(sql)
+            .bind(output.as_str())
+            .bind(track.as_str())
+            .bind(number(wanted));
+        let row = query
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read a segment"))?;
+        row.as_ref().map(segment).transpose()
+    }
+
+    async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {
+        const ACTION: &str = "publish an output";
+        let output = self.output(id).await?;
+        let wanted = u64::from(output.plan.segments()) + output.plan.tracks.len() as u64;
+        let mut tx = self.write(ACTION).await?;
+        let count = sqlx::query("SELECT count(*) AS n FROM segments WHERE output = ?");
+        let count = count
+            .bind(id.as_str())
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(failed(ACTION))?;
+        if unsigned(&count, "n")? < wanted {
+            let detail = "is not committed whole; finish its segments first";
+            return Err(conflict("output", id, detail));
+        }
+        let close = sqlx::query("UPDATE outputs SET complete = 1 WHERE id = ?").bind(id.as_str());
+        close.execute(&mut *tx).await.map_err(failed(ACTION))?;
+        // A withdrawn content stays withdrawn whatever is encoded for it.
+        let sql = "UPDATE contents SET current_output = ?,
+                   state = iif(state = 'processing', 'published', state) WHERE id = ?";
+        let switch = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(output.content.as_str());
+        switch.execute(&mut *tx).await.map_err(failed(ACTION))?;
+        tx.commit().await.map_err(failed(ACTION))
+    }
+}

@@ -1,0 +1,10 @@
+//! Ports: what services need of the world, in the project's own words. Each has one conformance
+//! suite (`suite` beside the port) that every adapter must pass.
+
+pub mod catalog;
+pub mod chain;
+pub mod clock;
+pub mod objects;
+
+/// The error of the technology behind an adapter.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;

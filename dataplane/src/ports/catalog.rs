@@ -1,0 +1,220 @@
+//! The catalog: what exists and in which state. Committing a segment is inserting its row, first
+//! writer wins; nothing is playable that is not in here.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use streamgate_contract::plan::Plan;
+use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
+
+use super::Source;
+use super::clock::UnixSeconds;
+
+#[cfg(test)]
+pub mod suite;
+
+/// Why the catalog did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No such thing.
+    #[error("{kind} {id} does not exist")]
+    NotFound {
+        /// `content`, `output`, `upload`, …
+        kind: &'static str,
+        /// Which one.
+        id: String,
+    },
+    /// It is not in the state the request supposes.
+    #[error("{kind} {id} {detail}")]
+    Conflict {
+        /// `content`, `output`, `upload`, …
+        kind: &'static str,
+        /// Which one.
+        id: String,
+        /// What is in the way and what to do.
+        detail: &'static str,
+    },
+    /// The database failed or holds what this version cannot read.
+    #[error("cannot {action} in the catalog; check the database")]
+    Unavailable {
+        /// What was tried.
+        action: &'static str,
+        /// What the database said.
+        source: Source,
+    },
+}
+
+/// State of a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentState {
+    /// No output is finished yet.
+    Processing,
+    /// Playable by those its rule admits.
+    Published,
+    /// Taken down: playable by nobody.
+    Withdrawn,
+}
+
+/// A piece of video.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// Identifier.
+    pub id: ContentId,
+    /// Title for people.
+    pub title: String,
+    /// Wallet of its owner, lower case.
+    pub owner: String,
+    /// Gate rule by name; without one it is its owner's alone.
+    pub rule: Option<String>,
+    /// State.
+    pub state: ContentState,
+    /// The finished output that plays.
+    pub current_output: Option<OutputId>,
+}
+
+/// One encode of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Identifier.
+    pub id: OutputId,
+    /// Content it belongs to.
+    pub content: ContentId,
+    /// UID of the TranscodeJob and attempt that make it: a job has one output.
+    pub job: String,
+    /// How it is cut.
+    pub plan: Plan,
+    /// Everything is committed and Publish closed it.
+    pub complete: bool,
+}
+
+/// A committed object of a track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Track.
+    pub track: TrackId,
+    /// Number from 0; `None` for the init segment.
+    pub number: Option<u32>,
+    /// Key of the object.
+    pub key: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// An upload in work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Identifier.
+    pub id: UploadId,
+    /// Wallet of the uploader, lower case.
+    pub owner: String,
+    /// Bytes announced.
+    pub length: u64,
+    /// Title and rule for the content it becomes, as JSON.
+    pub metadata: String,
+    /// Bytes of each part, in order; the sum is the offset.
+    pub parts: Vec<u64>,
+    /// Content it became.
+    pub content: Option<ContentId>,
+}
+
+impl Upload {
+    /// Bytes received.
+    pub fn offset(&self) -> u64 {
+        self.parts.iter().sum()
+    }
+}
+
+/// A job to be made for a finished upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// The upload to transcode.
+    pub upload: UploadId,
+    /// The content that gets the output.
+    pub content: ContentId,
+}
+
+/// Contents and what viewers may see of them.
+#[async_trait]
+pub trait Contents: Send + Sync {
+    /// Adds a content; a conflict when the id is taken.
+    async fn create_content(&self, content: &Content) -> Result<(), CatalogError>;
+    /// One content.
+    async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
+    /// Every content, newest first.
+    async fn contents(&self) -> Result<Vec<Content>, CatalogError>;
+    /// Takes a content down and ends the leases of its viewers by a new epoch.
+    async fn withdraw(&self, id: &ContentId) -> Result<(), CatalogError>;
+}
+
+/// Outputs, their plans and segments.
+#[async_trait]
+pub trait Outputs: Send + Sync {
+    /// Stores a planned output; when the job has one already, that one is returned unchanged.
+    async fn plan_output(&self, output: &Output) -> Result<Output, CatalogError>;
+    /// One output.
+    async fn output(&self, id: &OutputId) -> Result<Output, CatalogError>;
+    /// The output of a job, if its plan is stored.
+    async fn output_of_job(&self, job: &str) -> Result<Option<Output>, CatalogError>;
+    /// What plays: the content's current output, else its newest one in work.
+    async fn playable_output(&self, content: &ContentId) -> Result<Option<OutputId>, CatalogError>;
+    /// Commits an object; false when (track, number) was committed before.
+    async fn commit(&self, output: &OutputId, segment: &Segment) -> Result<bool, CatalogError>;
+    /// Everything committed, by track and number, init segments first.
+    async fn segments(&self, output: &OutputId) -> Result<Vec<Segment>, CatalogError>;
+    /// One committed object.
+    async fn segment(
+        &self,
+        output: &OutputId,
+        track: &TrackId,
+        number: Option<u32>,
+    ) -> Result<Option<Segment>, CatalogError>;
+    /// Closes an output of which everything is committed and makes it the content's current one.
+    async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
+}
+
+/// Uploads and the outbox that turns them into jobs.
+#[async_trait]
+pub trait Uploads: Send + Sync {
+    /// Adds an upload.
+    async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError>;
+    /// One upload.
+    async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError>;
+    /// Appends a stored part; a conflict when another part took the place `part`.
+    async fn append_part(&self, id: &UploadId, part: u32, bytes: u64) -> Result<(), CatalogError>;
+    /// Forgets an upload that is not complete.
+    async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError>;
+    /// Makes the content and the outbox entry in one transaction; harmless when repeated.
+    async fn complete_upload(&self, id: &UploadId, content: &Content) -> Result<(), CatalogError>;
+    /// Oldest entries of the outbox.
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxEntry>, CatalogError>;
+    /// Takes an entry out; harmless when repeated.
+    async fn outbox_done(&self, upload: &UploadId) -> Result<(), CatalogError>;
+}
+
+/// Challenges, ended sessions and the revocation epoch.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Remembers a nonce until `expires`, and forgets those that expired before `now`.
+    async fn put_nonce(
+        &self,
+        nonce: &str,
+        now: UnixSeconds,
+        expires: UnixSeconds,
+    ) -> Result<(), CatalogError>;
+    /// Takes a nonce; true exactly once, and only before it expires.
+    async fn take_nonce(&self, nonce: &str, now: UnixSeconds) -> Result<bool, CatalogError>;
+    /// Ends a session and begins a new epoch.
+    async fn revoke_session(&self, session: &str) -> Result<(), CatalogError>;
+    /// Was the session ended?
+    async fn session_revoked(&self, session: &str) -> Result<bool, CatalogError>;
+    /// Number of the epoch: grows whenever somebody's admission may have ended early.
+    async fn epoch(&self) -> Result<u64, CatalogError>;
+}
+
+/// The whole catalog.
+pub trait Catalog: Contents + Outputs + Uploads + Sessions {}
+
+impl<T: Contents + Outputs + Uploads + Sessions> Catalog for T {}

@@ -1,0 +1,247 @@
+//! What every catalog must do. An adapter's test hands in an empty catalog.
+
+use streamgate_contract::plan::Plan;
+
+use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload};
+
+/// A content that is being processed.
+pub fn content(id: &str) -> Content {
+    Content {
+        id: id.parse().unwrap(),
+        title: "A title with 'quotes' and ü".into(),
+        owner: "0xa".into(),
+        rule: Some("holders".into()),
+        state: ContentState::Processing,
+        current_output: None,
+    }
+}
+
+/// A plan of 1 s segments: one video track with two segments, one audio track with two.
+pub fn plan() -> Plan {
+    let track = |id: &str, codecs: &str, timescale: u64, media: serde_json::Value| {
+        serde_json::json!({"id": id, "codecs": codecs, "timescale": timescale, "initSha256": "00",
+            "initBytes": 3, "starts": [0, timescale, 2 * timescale - timescale / 4], "media": media})
+    };
+    let video = serde_json::json!({"kind": "video", "width": 1280, "height": 720, "maxKbps": 2800,
+        "crf": 23, "frameRate": {"num": 25, "den": 1}});
+    let audio = serde_json::json!({"kind": "audio", "kbps": 128, "sampleRate": 48000,
+        "channels": 2, "language": "en"});
+    serde_json::from_value(serde_json::json!({
+        "engine": "test", "spans": [],
+        "source": {"bytes": 1, "container": "mov", "audio": null, "video": {"stream": 0,
+            "codec": "h264", "width": 1280, "height": 720, "frameRate": {"num": 25, "den": 1},
+            "timeBase": {"num": 1, "den": 25}, "frames": 1, "pts": [0], "endPts": 44}},
+        "grid": {"gopFrames": 25, "segmentFrames": 25, "segmentsPerChunk": 1, "chunksPerSpan": 1,
+            "segments": 2},
+        "tracks": [track("v720", "avc1.64001f", 12_800, video),
+            track("a-en-aac", "mp4a.40.2", 48_000, audio)],
+    }))
+    .unwrap()
+}
+
+/// An output of `content`.
+pub fn output(id: &str, content: &str, job: &str) -> Output {
+    Output {
+        id: id.parse().unwrap(),
+        content: content.parse().unwrap(),
+        job: job.into(),
+        plan: plan(),
+        complete: false,
+    }
+}
+
+/// A committed object.
+pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
+    Segment {
+        track: track.parse().unwrap(),
+        number,
+        key: format!("contents/c/o/{track}/{number:?}"),
+        bytes: 1_000,
+        sha256: sha256.into(),
+    }
+}
+
+/// Runs the whole suite.
+pub async fn run(catalog: &dyn Catalog) {
+    contents_are_kept_and_withdrawn(catalog).await;
+    a_job_has_one_output(catalog).await;
+    the_first_commit_wins(catalog).await;
+    publishing_needs_every_segment(catalog).await;
+    parts_append_in_order_only(catalog).await;
+    completion_is_one_transaction(catalog).await;
+    nonces_are_taken_once(catalog).await;
+    revocation_begins_an_epoch(catalog).await;
+}
+
+async fn contents_are_kept_and_withdrawn(catalog: &dyn Catalog) {
+    let one = content("suite-content");
+    catalog.create_content(&one).await.unwrap();
+    assert!(matches!(
+        catalog.create_content(&one).await,
+        Err(CatalogError::Conflict { .. })
+    ));
+    assert_eq!(catalog.content(&one.id).await.unwrap(), one);
+    assert_eq!(catalog.contents().await.unwrap(), vec![one.clone()]);
+    let epoch = catalog.epoch().await.unwrap();
+    catalog.withdraw(&one.id).await.unwrap();
+    assert_eq!(
+        catalog.content(&one.id).await.unwrap().state,
+        ContentState::Withdrawn
+    );
+    assert!(catalog.epoch().await.unwrap() > epoch);
+    let nobody = "nobody".parse().unwrap();
+    assert!(matches!(
+        catalog.withdraw(&nobody).await,
+        Err(CatalogError::NotFound { .. })
+    ));
+}
+
+async fn a_job_has_one_output(catalog: &dyn Catalog) {
+    catalog.create_content(&content("c")).await.unwrap();
+    assert_eq!(
+        catalog
+            .playable_output(&"c".parse().unwrap())
+            .await
+            .unwrap(),
+        None
+    );
+    let first = catalog
+        .plan_output(&output("o1", "c", "job-1"))
+        .await
+        .unwrap();
+    assert_eq!(first, output("o1", "c", "job-1"));
+    let second = catalog
+        .plan_output(&output("o2", "c", "job-1"))
+        .await
+        .unwrap();
+    assert_eq!(second.id, first.id);
+    let playable = catalog.playable_output(&first.content).await.unwrap();
+    assert_eq!(playable, Some(first.id));
+}
+
+async fn the_first_commit_wins(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let shas = ["a", "b", "c", "d"];
+    let rivals = shas.map(|sha| segment("v720", Some(0), sha));
+    let outcomes = futures::future::join_all(rivals.iter().map(|s| catalog.commit(&o1, s))).await;
+    assert_eq!(
+        outcomes
+            .into_iter()
+            .filter(|o| *o.as_ref().unwrap())
+            .count(),
+        1
+    );
+    let stored = catalog
+        .segment(&o1, &rivals[0].track, Some(0))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        !catalog
+            .commit(&o1, &segment("v720", Some(0), "e"))
+            .await
+            .unwrap()
+    );
+    assert_eq!(catalog.segments(&o1).await.unwrap(), [stored]);
+}
+
+async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let rest = [
+        ("v720", None),
+        ("v720", Some(1)),
+        ("a-en-aac", None),
+        ("a-en-aac", Some(0)),
+    ];
+    for (track, number) in rest {
+        catalog
+            .commit(&o1, &segment(track, number, "a"))
+            .await
+            .unwrap();
+        assert!(matches!(
+            catalog.publish(&o1).await,
+            Err(CatalogError::Conflict { .. })
+        ));
+    }
+    catalog
+        .commit(&o1, &segment("a-en-aac", Some(1), "a"))
+        .await
+        .unwrap();
+    catalog.publish(&o1).await.unwrap();
+    catalog.publish(&o1).await.unwrap();
+    assert!(catalog.output(&o1).await.unwrap().complete);
+    let content = catalog.content(&"c".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        (content.state, content.current_output),
+        (ContentState::Published, Some(o1))
+    );
+}
+
+async fn parts_append_in_order_only(catalog: &dyn Catalog) {
+    let upload = upload("u1");
+    catalog.create_upload(&upload).await.unwrap();
+    let append = |part, bytes| catalog.append_part(&upload.id, part, bytes);
+    append(0, 6).await.unwrap();
+    for (part, bytes) in [(0, 1), (2, 1), (1, 5)] {
+        let outcome = append(part, bytes).await;
+        assert!(
+            matches!(outcome, Err(CatalogError::Conflict { .. })),
+            "{part} {bytes}"
+        );
+    }
+    assert_eq!(catalog.upload(&upload.id).await.unwrap().offset(), 6);
+    let early = catalog.complete_upload(&upload.id, &content("early")).await;
+    assert!(matches!(early, Err(CatalogError::Conflict { .. })));
+    append(1, 4).await.unwrap();
+    assert_eq!(catalog.upload(&upload.id).await.unwrap().parts, [6, 4]);
+}
+
+async fn completion_is_one_transaction(catalog: &dyn Catalog) {
+    let u1 = "u1".parse().unwrap();
+    for _ in 0..2 {
+        catalog
+            .complete_upload(&u1, &content("uploaded"))
+            .await
+            .unwrap();
+    }
+    let outbox = catalog.outbox(10).await.unwrap();
+    assert_eq!(outbox.len(), 1);
+    assert_eq!(outbox[0].content.as_str(), "uploaded");
+    assert!(catalog.delete_upload(&u1).await.is_err());
+    catalog.outbox_done(&u1).await.unwrap();
+    assert!(catalog.outbox(10).await.unwrap().is_empty());
+    let u2 = upload("u2");
+    catalog.create_upload(&u2).await.unwrap();
+    catalog.append_part(&u2.id, 0, 1).await.unwrap();
+    catalog.delete_upload(&u2.id).await.unwrap();
+    assert!(matches!(
+        catalog.upload(&u2.id).await,
+        Err(CatalogError::NotFound { .. })
+    ));
+}
+
+fn upload(id: &str) -> Upload {
+    Upload {
+        id: id.parse().unwrap(),
+        owner: "0xa".into(),
+        length: 10,
+        metadata: "{}".into(),
+        parts: vec![],
+        content: None,
+    }
+}
+
+async fn nonces_are_taken_once(catalog: &dyn Catalog) {
+    catalog.put_nonce("n1", 100, 200).await.unwrap();
+    assert!(!catalog.take_nonce("n1", 200).await.unwrap());
+    assert!(catalog.take_nonce("n1", 199).await.unwrap());
+    assert!(!catalog.take_nonce("n1", 199).await.unwrap());
+}
+
+async fn revocation_begins_an_epoch(catalog: &dyn Catalog) {
+    let epoch = catalog.epoch().await.unwrap();
+    assert!(!catalog.session_revoked("s1").await.unwrap());
+    catalog.revoke_session("s1").await.unwrap();
+    assert!(catalog.session_revoked("s1").await.unwrap());
+    assert!(catalog.epoch().await.unwrap() > epoch);
+}
