@@ -20,8 +20,8 @@ tools: packages ## Build the Kubernetes programs the tests run against
 footage: packages ## Fetch the real clips the tests encode
 	@tests/footage.sh
 
-crds: ## Write crds/yaml from the types
-	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml
+crds: ## Write crds/yaml and the reference from the types
+	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference
 
 fmt: ## Format everything
 	$(CARGO) fmt --all

@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, Resource};
 use serde_json::{Value, json};
-use streamgate_crds::{AlertPolicy, StreamGate, TranscodeJob, definitions};
+use streamgate_crds::{AlertPolicy, StreamGate, TranscodeJob, definitions, reference};
 use streamgate_tests::{ControlPlane, root};
 
 const CLIENT_SIDE_APPLY_LIMIT: usize = 100 * 1024;
@@ -26,6 +26,22 @@ fn yaml_in_the_repository_is_what_the_types_say() {
             made.len() <= CLIENT_SIDE_APPLY_LIMIT,
             "{file}: {} bytes",
             made.len()
+        );
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_types_say() {
+    for (file, crd) in definitions::all() {
+        let page = root()
+            .join("docs/src/reference")
+            .join(file)
+            .with_extension("md");
+        let kept = std::fs::read_to_string(&page).unwrap();
+        assert!(
+            kept == reference::page(&crd).unwrap(),
+            "{} is out of date: run `make crds`",
+            page.display()
         );
     }
 }

@@ -31,10 +31,12 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(
-            #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
-            String,
-        );
+        #[schemars(extend(
+            "minLength" = 1,
+            "maxLength" = 63,
+            "pattern" = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+        ))]
+        pub struct $name(String);
 
         impl $name {
             /// The identifier as text.

@@ -1,23 +1,32 @@
-//! Writes the CRDs as YAML into the folder given as the only argument.
+//! Writes the CRDs as YAML and their reference pages as Markdown:
+//! `crdgen YAML_FOLDER REFERENCE_FOLDER`.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use streamgate_crds::definitions;
+use streamgate_crds::{definitions, reference};
 
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: crdgen FOLDER");
+    let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [yaml, pages] = folders.as_slice() else {
+        eprintln!("usage: crdgen YAML_FOLDER REFERENCE_FOLDER");
         return ExitCode::from(2);
     };
-    for (file, crd) in definitions::all() {
-        let written = definitions::yaml(&crd)
-            .map_err(|e| e.to_string())
-            .and_then(|text| std::fs::write(folder.join(file), text).map_err(|e| e.to_string()));
-        if let Err(error) = written {
-            eprintln!("crdgen: {file}: {error}");
-            return ExitCode::FAILURE;
+    match write(yaml, pages) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("crdgen: {error}");
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn write(yaml: &Path, pages: &Path) -> Result<(), Box<dyn Error>> {
+    for (file, crd) in definitions::all() {
+        std::fs::write(yaml.join(file), definitions::yaml(&crd)?)?;
+        let page = Path::new(file).with_extension("md");
+        std::fs::write(pages.join(page), reference::page(&crd)?)?;
+    }
+    Ok(())
 }
