@@ -243,7 +243,7 @@ fn widen_audio(packets: &mut [PacketInfo], transport: bool) {
         return;
     }
     for i in 0..packets.len() {
-        packets[i].end = packets.get(i + 2).map_or(u64::MAX / 2, |p| p.start);
+        packets[i].end = packets.get(i + 3).map_or(u64::MAX / 2, |p| p.start);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use mp4_atom::{Any, DecodeMaybe};
 use streamgate_contract::job_files::{init_name, segment_name};
 use streamgate_contract::plan::{Plan, TrackPlan};
 use streamgate_contract::renditions::GridSettings;
@@ -71,7 +72,28 @@ fn decoded_frames(file: &std::path::Path) -> usize {
         .unwrap()
 }
 
+/// What the boxes say: a segment begins where the plan says and lasts until the next one begins.
+fn check_boxes(track: &TrackPlan, files: &Files, priming: u64) {
+    let later = |n: usize| if n == 0 { 0 } else { priming };
+    for number in 0..track.starts.len() - 1 {
+        let bytes = &files[&segment_name(&track.id, number as u32)];
+        let mut next = track.starts[number] + later(number);
+        let mut rest = bytes.as_slice();
+        while let Some(atom) = Any::decode_maybe(&mut rest).unwrap() {
+            let Any::Moof(moof) = atom else { continue };
+            let traf = &moof.traf[0];
+            let start = traf.tfdt.as_ref().unwrap().base_media_decode_time;
+            assert_eq!(start, next, "{} {number}", track.id);
+            let lengths = traf.trun[0].samples.iter().map(|s| s.duration.unwrap());
+            next += lengths.map(u64::from).sum::<u64>();
+        }
+        let end = track.starts[number + 1] + later(number + 1);
+        assert_eq!(next, end, "end of {} {number}", track.id);
+    }
+}
+
 fn check_video(plan: &Plan, track: &TrackPlan, files: &Files) {
+    check_boxes(track, files, 0);
     let file = joined(track, files);
     let frames = plan.source.video.frames as usize;
     assert_eq!(decoded_frames(file.path()), frames, "{}", track.id);
@@ -97,6 +119,7 @@ fn the_worked_example_is_exact() {
     }
     let cuts: Vec<u64> = audio.starts.iter().map(|s| s / 1_024).collect();
     assert_eq!(cuts, [0, 188, 375, 563, 750, 938, 1125]);
+    check_boxes(audio, &files, 1_024);
     let file = joined(audio, &files);
     let times = times(file.path());
     // The priming frame lies before zero; then every frame of the 24 s.
