@@ -1,0 +1,50 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"streamgate.io/e2e/cluster/internal/pki"
+)
+
+// writeKubeconfig names the certificates by file, so no key is written twice.
+func (p Plane) writeKubeconfig(at ports) error {
+	config := api.NewConfig()
+	config.Clusters["streamgate"] = &api.Cluster{
+		Server:               url("https", at.api),
+		CertificateAuthority: pki.Cert(p.pki(), "ca"),
+	}
+	config.AuthInfos["admin"] = &api.AuthInfo{
+		ClientCertificate: pki.Cert(p.pki(), "admin"),
+		ClientKey:         pki.Key(p.pki(), "admin"),
+	}
+	config.Contexts["streamgate"] = &api.Context{Cluster: "streamgate", AuthInfo: "admin"}
+	config.CurrentContext = "streamgate"
+	return clientcmd.WriteToFile(*config, p.Kubeconfig())
+}
+
+// ready asks /readyz, which also says that the default objects of RBAC are there, and for the
+// namespace that tests use.
+func (p Plane) ready() error {
+	config, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, path := range []string{"/readyz", "/api/v1/namespaces/default/serviceaccounts/default"} {
+		if _, err := client.RESTClient().Get().AbsPath(path).DoRaw(ctx); err != nil {
+			return fmt.Errorf("ask %s: %w", path, err)
+		}
+	}
+	return nil
+}
