@@ -74,7 +74,7 @@ use crate::StreamGateRef;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && self.grid == oldSelf.grid && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio)").message("source, content, renditions, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio)").message("source, content, renditions, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -101,6 +101,7 @@ pub struct TranscodeJobSpec {
 
     /// Grid; the StreamGate's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("grid cannot be changed: delete the TranscodeJob and make a new one"))]
     pub grid: Option<GridSettings>,
 
     /// Job pods at once; the StreamGate's default when absent. Live.
