@@ -1,5 +1,4 @@
-# `make demo` and `make test` do all their set-up themselves. CLUSTER=current uses the cluster of
-# your kubeconfig instead of starting one.
+# `make demo` and `make test` do all their set-up themselves.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -41,7 +41,7 @@ func (p Plane) Kubeconfig() string { return filepath.Join(p.Dir, "kubeconfig") }
 
 // Up starts what does not run yet and waits until the API server is ready.
 func (p Plane) Up() error {
-	if p.group().AnyAlive() && p.ready() == nil {
+	if p.whole() && p.ready() == nil {
 		return nil
 	}
 	if err := p.Down(); err != nil {
@@ -190,6 +190,11 @@ func (p Plane) await(limit time.Duration) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// whole tells whether every program was started and still runs.
+func (p Plane) whole() bool {
+	return len(p.group().Names()) == 3 && p.dead() == ""
 }
 
 func (p Plane) dead() string {
