@@ -1,5 +1,6 @@
 //! Adapters: one technology each, named after it. No policy lives here.
 
+pub mod ethereum;
 pub mod filesystem;
 pub mod sqlite;
 pub mod system_clock;

@@ -9,6 +9,9 @@ use streamgate_contract::rules::Erc721Rule;
 
 use super::Source;
 
+#[cfg(test)]
+pub mod suite;
+
 /// Address of an account: 20 bytes, written `0x` and 40 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wallet(pub [u8; 20]);

@@ -1,0 +1,1 @@
+//! Reconciles StreamGate, TranscodeJob and AlertPolicy.
