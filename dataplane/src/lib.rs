@@ -3,4 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod adapters;
+pub mod error;
+pub mod layers;
 pub mod ports;
+pub mod services;

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod chain;
 pub mod clock;
+pub mod identity;
 pub mod objects;
 
 /// The error of the technology behind an adapter.

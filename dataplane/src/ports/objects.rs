@@ -97,6 +97,21 @@ pub enum ObjectsError {
     },
 }
 
+/// A request somebody without credentials may make for a short time.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// Absolute URL. Secret.
+    pub url: String,
+    /// Headers the request must carry.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Debug for SignedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedRequest")
+    }
+}
+
 /// The store.
 #[async_trait]
 pub trait Objects: Send + Sync {
@@ -112,4 +127,25 @@ pub trait Objects: Send + Sync {
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectsError>;
     /// Every key below `prefix` (whole parts), in order.
     async fn list(&self, prefix: &ObjectKey) -> Result<Vec<ObjectKey>, ObjectsError>;
+
+    /// A GET of the object for `seconds`; `None` when the store has no URLs of its own.
+    async fn sign_get(
+        &self,
+        _key: &ObjectKey,
+        _seconds: u32,
+    ) -> Result<Option<SignedRequest>, ObjectsError> {
+        Ok(None)
+    }
+
+    /// A PUT of exactly `bytes` bytes with this SHA-256 (hex) for `seconds`; `None` when the
+    /// store has no URLs of its own.
+    async fn sign_put(
+        &self,
+        _key: &ObjectKey,
+        _bytes: u64,
+        _sha256: &str,
+        _seconds: u32,
+    ) -> Result<Option<SignedRequest>, ObjectsError> {
+        Ok(None)
+    }
 }
