@@ -141,6 +141,14 @@ pub struct OutboxEntry {
 pub trait Contents: Send + Sync {
     /// Adds a content; a conflict when the id is taken.
     async fn create_content(&self, content: &Content) -> Result<(), CatalogError>;
+    /// Adds a content that a TranscodeJob of `namespace` makes; false when the id is taken.
+    async fn create_content_of(
+        &self,
+        content: &Content,
+        namespace: &str,
+    ) -> Result<bool, CatalogError>;
+    /// The namespace whose TranscodeJob made a content; `None` for one that was uploaded.
+    async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError>;
     /// One content.
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
     /// Every content, newest first.

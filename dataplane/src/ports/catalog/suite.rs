@@ -64,6 +64,7 @@ pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
 /// Runs the whole suite.
 pub async fn run(catalog: &dyn Catalog) {
     contents_are_kept_and_withdrawn(catalog).await;
+    a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
     publishing_needs_every_segment(catalog).await;
@@ -96,6 +97,19 @@ async fn contents_are_kept_and_withdrawn(catalog: &dyn Catalog) {
     ));
 }
 
+async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
+    let made = content("made-by-a-job");
+    for (namespace, new) in [("media", true), ("other", false)] {
+        let outcome = catalog.create_content_of(&made, namespace).await;
+        assert_eq!(outcome.unwrap(), new);
+    }
+    let namespace = catalog.namespace_of(&made.id).await.unwrap();
+    assert_eq!(namespace.as_deref(), Some("media"));
+    let uploaded = "suite-content".parse().unwrap();
+    assert_eq!(catalog.namespace_of(&uploaded).await.unwrap(), None);
+    assert!(!catalog.create_content_of(&content("suite-content"), "media").await.unwrap());
+}
+
 async fn a_job_has_one_output(catalog: &dyn Catalog) {
     catalog.create_content(&content("c")).await.unwrap();
     assert_eq!(
@@ -110,11 +124,10 @@ async fn a_job_has_one_output(catalog: &dyn Catalog) {
         .await
         .unwrap();
     assert_eq!(first, output("o1", "c", "job-1"));
-    let second = catalog
-        .plan_output(&output("o2", "c", "job-1"))
-        .await
-        .unwrap();
-    assert_eq!(second.id, first.id);
+    for id in ["o1", "o2"] {
+        let again = catalog.plan_output(&output(id, "c", "job-1")).await;
+        assert_eq!(again.unwrap().id, first.id);
+    }
     let playable = catalog.playable_output(&first.content).await.unwrap();
     assert_eq!(playable, Some(first.id));
 }
