@@ -18,7 +18,10 @@ mod sessions;
 mod uploads;
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 1] = [include_str!("sqlite/schema_1.sql")];
+const SCHEMA: [&str; 2] = [
+    include_str!("sqlite/schema_1.sql"),
+    include_str!("sqlite/schema_2.sql"),
+];
 
 /// The catalog.
 #[derive(Clone, Debug)]
