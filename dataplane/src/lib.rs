@@ -8,6 +8,7 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod layers;
+pub mod courier;
 pub mod ports;
 pub mod server;
 pub mod services;
