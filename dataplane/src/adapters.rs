@@ -2,5 +2,6 @@
 
 pub mod ethereum;
 pub mod filesystem;
+pub mod s3;
 pub mod sqlite;
 pub mod system_clock;

@@ -208,14 +208,23 @@ async fn the_last_part_grows_by_replacement(catalog: &dyn Catalog) {
     catalog.append_part(id, 0, &part("a", 2)).await.unwrap();
     catalog.append_part(id, 1, &part("b", 3)).await.unwrap();
     let rivals = ["c", "d"].map(|key| part(key, 5));
-    let outcomes = rivals.each_ref().map(|p| catalog.replace_last_part(id, "b", p));
+    let outcomes = rivals
+        .each_ref()
+        .map(|p| catalog.replace_last_part(id, "b", p));
     let outcomes = futures::future::join_all(outcomes).await;
     assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 1);
     let winner = &rivals[outcomes.iter().position(Result::is_ok).unwrap()];
-    let refused = [("a", part("x", 4)), ("b", part("x", 4)), (&winner.key, part("x", 9))];
+    let refused = [
+        ("a", part("x", 4)),
+        ("b", part("x", 4)),
+        (&winner.key, part("x", 9)),
+    ];
     for (key, part) in refused {
         let outcome = catalog.replace_last_part(id, key, &part).await;
-        assert!(matches!(outcome, Err(CatalogError::Conflict { .. })), "{key}");
+        assert!(
+            matches!(outcome, Err(CatalogError::Conflict { .. })),
+            "{key}"
+        );
     }
     let parts = catalog.upload(id).await.unwrap().parts;
     assert_eq!(parts, [part("a", 2), winner.clone()]);
@@ -242,7 +251,10 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
     assert!(catalog.outbox(10).await.unwrap().is_empty());
     let u2 = upload("u2");
     catalog.create_upload(&u2).await.unwrap();
-    catalog.append_part(&u2.id, 0, &part("u2/0", 1)).await.unwrap();
+    catalog
+        .append_part(&u2.id, 0, &part("u2/0", 1))
+        .await
+        .unwrap();
     catalog.delete_upload(&u2.id).await.unwrap();
     assert!(matches!(
         catalog.upload(&u2.id).await,
