@@ -7,3 +7,4 @@ pub mod error;
 pub mod layers;
 pub mod ports;
 pub mod services;
+pub mod tokens;

@@ -1,1 +1,5 @@
 //! The roles. A service knows ports; only its `http.rs` knows HTTP: parse, one call, render.
+
+pub mod auth;
+pub mod metadata;
+pub mod streaming;
