@@ -3,8 +3,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod adapters;
+pub mod config;
+pub mod edge;
 pub mod error;
+pub mod health;
 pub mod layers;
 pub mod ports;
+pub mod server;
 pub mod services;
 pub mod tokens;
