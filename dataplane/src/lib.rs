@@ -4,11 +4,12 @@
 
 pub mod adapters;
 pub mod config;
+pub mod courier;
 pub mod edge;
 pub mod error;
 pub mod health;
 pub mod layers;
-pub mod courier;
 pub mod ports;
 pub mod server;
 pub mod services;
+pub mod tokens;
