@@ -10,6 +10,7 @@ use streamgate_contract::plan::{Plan, TrackPlan};
 
 use super::deliver::{Delivery, PARALLEL};
 use super::expected::has_distinct_tracks;
+use super::folder::Folder;
 use super::halt::Halt;
 use super::send::Hashed;
 
@@ -29,13 +30,14 @@ impl Delivery<'_> {
         let Some(plan) = self.await_plan().await? else {
             return Ok(None);
         };
-        let inits = self.inits(&plan).await?;
+        let inits = inits(self.folder, &plan).await?;
         committed.extend(stored(self.worker.plan(&plan).await?.order, &plan)?);
+        let worker = self.worker;
         stream::iter(plan.tracks.iter().zip(&inits))
             .map(Ok)
             .try_for_each_concurrent(PARALLEL, |(track, init)| async move {
                 let track = track.id.clone();
-                init.deliver(&Object::Init { track }, self.worker).await
+                init.deliver(&Object::Init { track }, worker).await
             })
             .await?;
         Ok(Some(Planned { plan, committed }))
@@ -54,30 +56,28 @@ impl Delivery<'_> {
             self.pause().await;
         }
     }
+}
 
-    /// The init segments, each exactly what the plan says.
-    async fn inits(&self, plan: &Plan) -> Result<Vec<Hashed>, Halt> {
-        let mut inits = Vec::new();
-        for track in &plan.tracks {
-            inits.push(self.init(track).await?);
-        }
-        Ok(inits)
+/// The init segments, each exactly what the plan says.
+async fn inits(folder: &Folder, plan: &Plan) -> Result<Vec<Hashed>, Halt> {
+    let mut inits = Vec::new();
+    for track in &plan.tracks {
+        inits.push(init(folder, track).await?);
     }
+    Ok(inits)
+}
 
-    async fn init(&self, track: &TrackPlan) -> Result<Hashed, Halt> {
-        let path = format!("{OUT}/{}", init_name(&track.id));
-        let refused = |why| Halt::FileRefused {
-            name: path.clone(),
-            why,
-        };
-        let found = self.folder.find(&path, MAX_SEGMENT_BYTES)?;
-        let init = Hashed::new(found.ok_or_else(|| refused("it is missing"))?).await?;
-        let same = init.sha256 == track.init_sha256 && init.bytes() == track.init_bytes;
-        if same {
-            Ok(init)
-        } else {
-            Err(refused("it is not what the plan says"))
-        }
+async fn init(folder: &Folder, track: &TrackPlan) -> Result<Hashed, Halt> {
+    let path = format!("{OUT}/{}", init_name(&track.id));
+    let refused = |why| Halt::FileRefused {
+        name: path.clone(),
+        why,
+    };
+    let found = folder.find(&path, MAX_SEGMENT_BYTES)?;
+    let init = Hashed::new(found.ok_or_else(|| refused("it is missing"))?).await?;
+    match init.sha256 == track.init_sha256 && init.bytes() == track.init_bytes {
+        true => Ok(init),
+        false => Err(refused("it is not what the plan says")),
     }
 }
 

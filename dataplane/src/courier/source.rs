@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use streamgate_contract::job_api::{Assignment, SourceAccess};
+use streamgate_contract::job_api::{Assignment, SourceAccess, SourcePart};
 use streamgate_contract::job_files::Order;
 use streamgate_contract::plan::ByteRange;
 
@@ -29,7 +29,7 @@ pub(super) async fn fetch(
     let target = Arc::new(folder.create_source()?);
     match &assignment.source {
         SourceAccess::Parts { parts } => {
-            let wanted = wanted(&assignment.order, parts.iter().map(|p| p.bytes).sum())?;
+            let wanted = wanted(&assignment.order, total(parts))?;
             size(&target, &assignment.order, &wanted)?;
             parts::fetch(parts, &wanted, worker, &target).await?;
         }
@@ -57,6 +57,11 @@ fn wanted(order: &Order, bytes: u64) -> Result<Vec<ByteRange>, Halt> {
         }),
         Order::Encode { bytes, .. } => Ok(bytes.clone()),
     }
+}
+
+/// Bytes of the objects together.
+fn total(parts: &[SourcePart]) -> u64 {
+    parts.iter().fold(0, |sum, p| sum.saturating_add(p.bytes))
 }
 
 /// Gives the file its full length; what is not fetched stays a hole.

@@ -104,8 +104,8 @@ impl Parts<'_> {
         let (old, new) = (sizes(&current.1), sizes(&parts));
         if old != new {
             return Err(Halt::SourceTruncated {
-                has: new.iter().sum(),
-                wanted: old.iter().sum::<u64>().saturating_sub(1),
+                has: super::total(&parts),
+                wanted: super::total(&current.1).saturating_sub(1),
             });
         }
         *current = (edition + 1, parts);

@@ -26,9 +26,9 @@ pub(super) fn pieces(parts: &[u64], wanted: &[ByteRange]) -> Result<Vec<Piece>, 
         return Err(Halt::SourceTruncated { has, wanted });
     }
     let mut pieces = Vec::new();
-    let mut begin = 0;
+    let mut begin = 0u64;
     for (part, bytes) in parts.iter().enumerate() {
-        let end = begin + bytes;
+        let end = begin.saturating_add(*bytes);
         for range in wanted {
             cut(
                 part,
