@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod adapters;
+pub mod app;
 pub mod config;
 pub mod courier;
 pub mod edge;
