@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ports::catalog::CatalogError;
+use crate::ports::identity::{Denied, Requirement};
 use crate::ports::objects::ObjectsError;
 
 /// What went wrong, as far as HTTP tells it apart.
@@ -200,6 +201,37 @@ impl From<ObjectsError> for Problem {
             }
         }
     }
+}
+
+impl From<&Denied> for Problem {
+    fn from(denied: &Denied) -> Self {
+        let refused = |kind, reason| Problem::new(kind, reason, denied.to_string());
+        match denied {
+            Denied::NotPlayable(_) => refused(Kind::NotFound, "NotPlayable"),
+            Denied::OwnerOnly(_) => refused(Kind::Forbidden, "OwnerOnly"),
+            Denied::TokenRequired(requirement) => {
+                refused(Kind::Forbidden, "TokenRequired").with("required", required(requirement))
+            }
+            Denied::SessionEnded => refused(Kind::Unauthenticated, "SessionEnded"),
+            Denied::Undecided(_) => unavailable(
+                denied,
+                "EntitlementUndecided",
+                "whether the wallet holds the token cannot be checked now",
+            ),
+        }
+    }
+}
+
+/// What somebody would need, as JSON.
+pub fn required(requirement: &Requirement) -> Value {
+    let Requirement { rule, erc721 } = requirement;
+    let mut required = serde_json::json!({"rule": rule, "standard": "ERC-721"});
+    required["chain"] = erc721.chain.clone().into();
+    required["contract"] = erc721.contract.clone().into();
+    if let Some(id) = &erc721.token_id {
+        required["tokenId"] = id.clone().into();
+    }
+    required
 }
 
 /// A part we rely on failed: logged with its causes, told without them.

@@ -63,7 +63,8 @@ pub async fn authenticate(
     next.run(request).await
 }
 
-fn refusal(error: &IdentityError) -> Problem {
+/// What somebody with such a token is told.
+pub fn refusal(error: &IdentityError) -> Problem {
     match error {
         IdentityError::Refused => {
             Problem::new(Kind::Unauthenticated, "InvalidSession", error.to_string())

@@ -11,7 +11,7 @@ use super::admit::Task;
 use super::error::WorkerError;
 use super::planned::Planned;
 use super::signature::Grant;
-use crate::ports::catalog::{CatalogError, Output, Segment, Upload};
+use crate::ports::catalog::{CatalogError, Output, Segment, Upload, UploadPart};
 use crate::ports::jobs::Pod;
 use crate::ports::objects::ObjectKey;
 
@@ -155,10 +155,6 @@ impl Worker {
 
 /// The objects that make an upload, in order, with their lengths.
 fn part_objects(upload: &Upload) -> Result<Vec<(ObjectKey, u64)>, WorkerError> {
-    let numbered = (0u32..).zip(&upload.parts);
-    let object = |(number, bytes): (u32, &u64)| {
-        let key = streamgate_contract::names::upload_part_key(&upload.id, number);
-        Ok((ObjectKey::parse(&key)?, *bytes))
-    };
-    numbered.map(object).collect()
+    let object = |part: &UploadPart| Ok((ObjectKey::parse(&part.key)?, part.bytes));
+    upload.parts.iter().map(object).collect()
 }
