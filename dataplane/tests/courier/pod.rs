@@ -14,9 +14,12 @@ use tokio::task::JoinHandle;
 pub struct Pod {
     folder: tempfile::TempDir,
     pub args: CourierArgs,
-    courier: Option<(JoinHandle<Result<(), CourierError>>, oneshot::Sender<()>)>,
+    courier: Option<Running>,
     transcoder: Option<Child>,
 }
+
+/// A courier and the word that ends it.
+struct Running(JoinHandle<Result<(), CourierError>>, oneshot::Sender<()>);
 
 /// The shipped transcoder.
 fn transcoder() -> PathBuf {
@@ -65,7 +68,7 @@ impl Pod {
     pub fn start_courier(&mut self) {
         let (stop, stopped) = oneshot::channel();
         let run = courier::run(self.args.clone(), async move { drop(stopped.await) });
-        self.courier = Some((tokio::spawn(run), stop));
+        self.courier = Some(Running(tokio::spawn(run), stop));
     }
 
     pub fn start_transcoder(&mut self) {
@@ -81,7 +84,7 @@ impl Pod {
 
     /// The courier is gone from one moment to the next.
     pub async fn kill_courier(&mut self) {
-        let (courier, _stop) = self.courier.take().unwrap();
+        let Running(courier, _stop) = self.courier.take().unwrap();
         courier.abort();
         drop(courier.await);
     }
@@ -114,7 +117,7 @@ impl Pod {
     }
 
     pub async fn stop_courier(&mut self) {
-        let (courier, stop) = self.courier.take().unwrap();
+        let Running(courier, stop) = self.courier.take().unwrap();
         drop(stop);
         courier.await.unwrap().unwrap();
     }

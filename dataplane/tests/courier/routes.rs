@@ -37,20 +37,30 @@ pub fn app(state: Arc<Mutex<State>>) -> Router {
         .with_state(state)
 }
 
-fn problem(status: u16, reason: &str) -> Response {
-    let body = json!({"type": "about:blank", "title": reason, "status": status,
-        "detail": "on command", "reason": reason});
-    (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+/// A refusal by status and reason.
+struct Problem(u16, &'static str);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self(status, reason) = self;
+        let body = json!({"type": "about:blank", "title": reason, "status": status,
+            "detail": "on command", "reason": reason});
+        (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+    }
+}
+
+fn problem(status: u16, reason: &'static str) -> Response {
+    Problem(status, reason).into_response()
 }
 
 /// Who calls, and the state; refuses strangers and whatever is to be refused.
 fn enter<'a>(
     world: &'a Arc<Mutex<State>>,
     headers: &HeaderMap,
-) -> Result<(String, MutexGuard<'a, State>), Response> {
+) -> Result<(String, MutexGuard<'a, State>), Problem> {
     let state = world.lock().unwrap();
     if let Some((status, reason)) = state.refusal {
-        return Err(problem(status, reason));
+        return Err(Problem(status, reason));
     }
     let bearer = headers
         .get(header::AUTHORIZATION)
@@ -59,22 +69,22 @@ fn enter<'a>(
         .and_then(|b| b.strip_prefix("Bearer "))
         .unwrap_or_default();
     if pod.is_empty() {
-        return Err(problem(401, "Unauthenticated"));
+        return Err(Problem(401, "Unauthenticated"));
     }
     Ok((pod.to_owned(), state))
 }
 
-async fn assignment(world: World, headers: HeaderMap) -> Result<Json<Assignment>, Response> {
+async fn assignment(world: World, headers: HeaderMap) -> Result<Json<Assignment>, Problem> {
     let (pod, state) = enter(&world, &headers)?;
     let found = state.assignment(&pod);
-    found.map(Json).ok_or_else(|| problem(403, "Forbidden"))
+    found.map(Json).ok_or(Problem(403, "Forbidden"))
 }
 
 async fn plan(
     world: World,
     headers: HeaderMap,
     Json(plan): Json<Plan>,
-) -> Result<Json<Assignment>, Response> {
+) -> Result<Json<Assignment>, Problem> {
     let (pod, mut state) = enter(&world, &headers)?;
     state.plan.get_or_insert(plan);
     let committed = state.committed.keys().cloned().collect();
@@ -87,7 +97,7 @@ async fn ticket(
     world: World,
     headers: HeaderMap,
     Json(request): Json<TicketRequest>,
-) -> Result<Json<Ticket>, Response> {
+) -> Result<Json<Ticket>, Problem> {
     let (_, mut state) = enter(&world, &headers)?;
     state.tickets += 1;
     if let Some(hook) = &mut state.on_ticket {
@@ -147,11 +157,11 @@ async fn commit(
     world: World,
     headers: HeaderMap,
     Json(request): Json<CommitRequest>,
-) -> Result<Json<CommitResult>, Response> {
+) -> Result<Json<CommitResult>, Problem> {
     let (_, mut state) = enter(&world, &headers)?;
     let there = state.objects.get(&request.key).map(Vec::len);
     if there != Some(request.bytes as usize) {
-        return Err(problem(409, "ObjectMissing"));
+        return Err(Problem(409, "ObjectMissing"));
     }
     let first = match request.object.clone() {
         Object::Init { track } => {
@@ -176,13 +186,13 @@ async fn progress(
     world: World,
     headers: HeaderMap,
     Json(report): Json<ProgressReport>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, Problem> {
     let (_, mut state) = enter(&world, &headers)?;
     state.progress.push((Instant::now(), report));
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Response> {
+async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Problem> {
     let (_, state) = enter(&world, &headers)?;
     Ok(Json(Published {
         content: "content".to_owned(),
