@@ -1,1 +1,5 @@
-//! Tests.
+//! Sign-in, sessions and decisions.
+
+mod decisions;
+mod over_http;
+mod sign_in;
