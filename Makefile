@@ -22,7 +22,7 @@ footage: packages ## Fetch the real clips the tests encode
 evm: ## Fetch the EVM node the chain adapter is tested on
 	@test -d target/tools/anvil/node_modules/@foundry-rs || npm install --silent --no-save --prefix target/tools/anvil @foundry-rs/anvil@1.7.1
 
-s3: ## Build the S3 server the object store is tested on
+s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
 crds: ## Write crds/yaml and the reference from the types

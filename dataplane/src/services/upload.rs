@@ -20,6 +20,8 @@ pub mod http;
 pub mod metadata;
 mod metrics;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod tidy;
 mod turns;
 
