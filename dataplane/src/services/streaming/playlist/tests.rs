@@ -51,7 +51,7 @@ fn a_whole_output_is_vod_with_measured_rates() {
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"a-en-aac\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a-en-aac.m3u8\"
-#EXT-X-STREAM-INF:BANDWIDTH=4025,AVERAGE-BANDWIDTH=4011,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=25.000,AUDIO=\"audio\"
+#EXT-X-STREAM-INF:BANDWIDTH=4026,AVERAGE-BANDWIDTH=4010,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=25.000,AUDIO=\"audio\"
 v720.m3u8
 ";
     assert_eq!(master(&view).unwrap(), expected);
@@ -137,7 +137,7 @@ fn a_parser_of_others_reads_the_same() {
     let variant = &master.variants[0];
     assert_eq!(
         (variant.bandwidth, variant.average_bandwidth),
-        (4_025, Some(4_011))
+        (4_026, Some(4_010))
     );
     assert_eq!(variant.codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
     assert_eq!(variant.resolution.unwrap().height, 720);
