@@ -6,7 +6,7 @@
 //! storing it anew with more bytes and letting the catalog exchange the two. So no byte is lost at
 //! a cut, and however small the bodies are, an upload has at most one part per `REWRITE_BELOW`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
@@ -31,6 +31,10 @@ const MAX_PARTS: u64 = 100_000;
 pub const MAX_UPLOAD_BYTES: u64 = MAX_PARTS * REWRITE_BELOW;
 /// A connection that brings no byte for this long counts as cut.
 const SILENCE: Duration = Duration::from_secs(60);
+/// A writer that is asked to stop takes what the network has brought, until it is quiet this long…
+const QUIET: Duration = Duration::from_millis(100);
+/// …or brings more after this long.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// A request body and what its headers say.
 pub struct Body {
@@ -106,7 +110,10 @@ impl<'a> Receiver<'a> {
                 }
                 Event::End => return self.store().await,
                 Event::Asked(Release::Forget) => return Err(UploadError::TakenOver),
-                Event::Asked(Release::Keep) => UploadError::TakenOver,
+                Event::Asked(Release::Keep) => {
+                    self.drain(&mut body).await?;
+                    UploadError::TakenOver
+                }
                 // With every byte here it does not matter how the connection ended.
                 Event::Cut if self.missing() == 0 => return self.store().await,
                 Event::Cut => UploadError::Cut,
@@ -115,6 +122,18 @@ impl<'a> Receiver<'a> {
             self.store().await?;
             return Err(error);
         }
+    }
+
+    /// Takes what has come to this machine: whoever asks for the offset goes on behind it.
+    async fn drain(&mut self, body: &mut Body) -> Result<(), UploadError> {
+        let until = Instant::now() + DRAIN;
+        while Instant::now() < until {
+            match tokio::time::timeout(QUIET, body.bytes.next()).await {
+                Ok(Some(Ok(bytes))) => self.take(bytes).await?,
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     /// Bytes that have not arrived.
