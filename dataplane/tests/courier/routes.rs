@@ -211,6 +211,9 @@ async fn read(
 ) -> Response {
     let mut state = world.lock().unwrap();
     state.leaked |= headers.contains_key(header::AUTHORIZATION);
+    if let Some(elsewhere) = state.redirect.clone() {
+        return axum::response::Redirect::temporary(&elsewhere).into_response();
+    }
     if query.unwrap_or_default() != format!("signature={}", state.signature) {
         return problem(403, "Expired");
     }
