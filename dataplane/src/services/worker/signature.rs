@@ -133,11 +133,26 @@ mod tests {
         assert!(key.allows(&grant, signature, 99));
         assert!(!key.allows(&grant, signature, 100));
         let others = [
-            Grant { key: &b, ..grant.clone() },
-            Grant { expires: 101, ..grant.clone() },
-            Grant { body: Some((6, &one)), ..grant.clone() },
-            Grant { body: Some((5, &two)), ..grant.clone() },
-            Grant { body: None, ..grant.clone() },
+            Grant {
+                key: &b,
+                ..grant.clone()
+            },
+            Grant {
+                expires: 101,
+                ..grant.clone()
+            },
+            Grant {
+                body: Some((6, &one)),
+                ..grant.clone()
+            },
+            Grant {
+                body: Some((5, &two)),
+                ..grant.clone()
+            },
+            Grant {
+                body: None,
+                ..grant.clone()
+            },
         ];
         for other in others {
             assert!(!key.allows(&other, signature, 99), "{other:?}");
