@@ -9,5 +9,6 @@ pub mod error;
 pub mod events;
 pub mod lease;
 pub mod metrics;
+pub mod streamgate;
 pub mod unchanged;
 pub mod watch;
