@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need; does nothing when they are there.
+#   packages.sh           what building and the tests without a node need
+#   packages.sh cluster   the same, and what a node needs to run pods
 set -euo pipefail
 packages=(
   etcd-server pkg-config clang libclang-dev ffmpeg
   libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libavdevice-dev
   libswscale-dev libswresample-dev
 )
+case ${1-} in
+  '') ;;
+  cluster) packages+=(containerd runc containernetworking-plugins iptables nftables conntrack iproute2 util-linux) ;;
+  *) echo "packages.sh: there is no group called $1; name cluster or nothing" >&2; exit 2 ;;
+esac
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

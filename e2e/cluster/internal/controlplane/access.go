@@ -12,20 +12,21 @@ import (
 	"streamgate.io/e2e/cluster/internal/pki"
 )
 
-// writeKubeconfig names the certificates by file, so no key is written twice.
-func (p Plane) writeKubeconfig(at ports) error {
+// Access writes a kubeconfig for the client certificate of that name. It names the files of the
+// folder of certificates, so no key is written twice.
+func Access(path, server, certificates, client string) error {
 	config := api.NewConfig()
 	config.Clusters["streamgate"] = &api.Cluster{
-		Server:               url("https", at.api),
-		CertificateAuthority: pki.Cert(p.pki(), "ca"),
+		Server:               server,
+		CertificateAuthority: pki.Cert(certificates, "ca"),
 	}
-	config.AuthInfos["admin"] = &api.AuthInfo{
-		ClientCertificate: pki.Cert(p.pki(), "admin"),
-		ClientKey:         pki.Key(p.pki(), "admin"),
+	config.AuthInfos[client] = &api.AuthInfo{
+		ClientCertificate: pki.Cert(certificates, client),
+		ClientKey:         pki.Key(certificates, client),
 	}
-	config.Contexts["streamgate"] = &api.Context{Cluster: "streamgate", AuthInfo: "admin"}
+	config.Contexts["streamgate"] = &api.Context{Cluster: "streamgate", AuthInfo: client}
 	config.CurrentContext = "streamgate"
-	return clientcmd.WriteToFile(*config, p.Kubeconfig())
+	return clientcmd.WriteToFile(*config, path)
 }
 
 // ready asks /readyz, which also says that the default objects of RBAC are there, and for the

@@ -1,8 +1,9 @@
-// Package controlplane runs etcd, kube-apiserver and kube-controller-manager on loopback.
+// Package controlplane runs etcd, kube-apiserver and kube-controller-manager.
 //
-// It is what integration tests need of Kubernetes: every object can be stored, defaulted,
-// validated and garbage-collected, and nothing is ever scheduled. Each control plane lives in a
-// folder of its own and picks free ports, so several run side by side.
+// On loopback it is what integration tests need of Kubernetes: every object can be stored,
+// defaulted, validated and garbage-collected, and nothing is ever scheduled. Each control plane
+// lives in a folder of its own and picks free ports, so several run side by side. A node needs the
+// same programs on an address that pods reach.
 package controlplane
 
 import (
@@ -26,11 +27,16 @@ const (
 	grace      = 10 * time.Second
 )
 
+// nodeAPIPort is the API server's port when it serves a node; the address is the node's own.
+const nodeAPIPort = 6443
+
 // Plane is a control plane in a folder; Program is the multi-call Kubernetes binary.
+// With a NodeAddress the API server listens there, publishes it to pods and calls the kubelet.
 type Plane struct {
-	Dir     string
-	Program string
-	Say     io.Writer
+	Dir         string
+	Program     string
+	NodeAddress string
+	Say         io.Writer
 }
 
 // ports are the listening ports of one run; they are picked anew when nothing runs.
@@ -47,23 +53,32 @@ func (p Plane) Up() error {
 	if err := p.Down(); err != nil {
 		return err
 	}
-	picked, err := pick()
+	specs, err := p.Prepare()
 	if err != nil {
 		return err
 	}
-	if err := p.certificates(); err != nil {
-		return err
-	}
-	if err := p.writeKubeconfig(picked); err != nil {
-		return err
-	}
-	for _, spec := range p.programs(picked) {
+	for _, spec := range specs {
 		p.say("starting %s", spec.Name)
 		if err := p.group().Start(spec); err != nil {
 			return err
 		}
 	}
-	return p.await(60 * time.Second)
+	return p.Await(60 * time.Second)
+}
+
+// Prepare writes certificates and kubeconfig and returns the programs in the order of their start.
+func (p Plane) Prepare() ([]process.Spec, error) {
+	picked, err := p.pick()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.certificates(); err != nil {
+		return nil, err
+	}
+	if err := Access(p.Kubeconfig(), fmt.Sprintf("https://%s:%d", p.host(), picked.api), p.PKI(), "admin"); err != nil {
+		return nil, err
+	}
+	return p.programs(picked), nil
 }
 
 // Down ends what runs, the API server before the store it writes to.
@@ -79,15 +94,24 @@ func (p Plane) group() process.Group {
 	return process.Group{Records: filepath.Join(p.Dir, "run"), Logs: filepath.Join(p.Dir, "log")}
 }
 
-func (p Plane) pki() string { return filepath.Join(p.Dir, "pki") }
+// PKI is the folder of the certificates; the authority is called ca.
+func (p Plane) PKI() string { return filepath.Join(p.Dir, "pki") }
+
+// host is the address of the API server.
+func (p Plane) host() string {
+	if p.NodeAddress != "" {
+		return p.NodeAddress
+	}
+	return loopback
+}
 
 func (p Plane) certificates() error {
-	authority, err := pki.Open(p.pki(), "ca")
+	authority, err := pki.Open(p.PKI(), "ca")
 	if err != nil {
 		return err
 	}
 	leaves := []pki.Leaf{
-		{File: "apiserver", Name: "kube-apiserver", Hosts: []string{loopback, "10.96.0.1", "localhost", "kubernetes", "kubernetes.default.svc"}},
+		{File: "apiserver", Name: "kube-apiserver", Hosts: []string{p.host(), "10.96.0.1", "localhost", "kubernetes", "kubernetes.default.svc"}},
 		{File: "admin", Name: "admin", Groups: []string{"system:masters"}},
 	}
 	for _, leaf := range leaves {
@@ -95,7 +119,7 @@ func (p Plane) certificates() error {
 			return err
 		}
 	}
-	return pki.ServiceAccountKey(p.pki(), "service-account")
+	return pki.ServiceAccountKey(p.PKI(), "service-account")
 }
 
 func (p Plane) programs(at ports) []process.Spec {
@@ -107,7 +131,7 @@ func (p Plane) programs(at ports) []process.Spec {
 }
 
 func (p Plane) etcd(at ports) []string {
-	client, peer := url("http", at.etcd), url("http", at.peer)
+	client, peer := local(at.etcd), local(at.peer)
 	return []string{
 		"--name=default",
 		"--data-dir=" + filepath.Join(p.Dir, "etcd"),
@@ -122,23 +146,33 @@ func (p Plane) etcd(at ports) []string {
 }
 
 func (p Plane) apiserver(at ports) []string {
-	public := filepath.Join(p.pki(), "service-account.pub")
-	return []string{
-		"--etcd-servers=" + url("http", at.etcd),
-		"--bind-address=" + loopback,
-		"--advertise-address=" + loopback,
-		// An advertised loopback address cannot be published as endpoints.
-		"--endpoint-reconciler-type=none",
+	public := filepath.Join(p.PKI(), "service-account.pub")
+	flags := []string{
+		"--etcd-servers=" + local(at.etcd),
+		"--bind-address=" + p.host(),
+		"--advertise-address=" + p.host(),
 		fmt.Sprintf("--secure-port=%d", at.api),
-		"--tls-cert-file=" + pki.Cert(p.pki(), "apiserver"),
-		"--tls-private-key-file=" + pki.Key(p.pki(), "apiserver"),
-		"--client-ca-file=" + pki.Cert(p.pki(), "ca"),
+		"--tls-cert-file=" + pki.Cert(p.PKI(), "apiserver"),
+		"--tls-private-key-file=" + pki.Key(p.PKI(), "apiserver"),
+		"--client-ca-file=" + pki.Cert(p.PKI(), "ca"),
 		"--authorization-mode=Node,RBAC",
 		"--service-cluster-ip-range=" + serviceNet,
 		"--service-account-issuer=" + issuer,
 		"--service-account-key-file=" + public,
-		"--service-account-signing-key-file=" + pki.Key(p.pki(), "service-account"),
+		"--service-account-signing-key-file=" + pki.Key(p.PKI(), "service-account"),
 	}
+	if p.NodeAddress == "" {
+		// An advertised loopback address cannot be published as endpoints.
+		return append(flags, "--endpoint-reconciler-type=none")
+	}
+	return append(flags,
+		"--enable-admission-plugins=NodeRestriction",
+		// A node's host name need not resolve; its address always works for logs and exec.
+		"--kubelet-preferred-address-types=InternalIP",
+		"--kubelet-certificate-authority="+pki.Cert(p.PKI(), "ca"),
+		"--kubelet-client-certificate="+pki.Cert(p.PKI(), "admin"),
+		"--kubelet-client-key="+pki.Key(p.PKI(), "admin"),
+	)
 }
 
 func (p Plane) manager() []string {
@@ -149,14 +183,14 @@ func (p Plane) manager() []string {
 		"--leader-elect=false",
 		"--kube-api-qps=200",
 		"--kube-api-burst=400",
-		"--root-ca-file=" + pki.Cert(p.pki(), "ca"),
-		"--service-account-private-key-file=" + pki.Key(p.pki(), "service-account"),
+		"--root-ca-file=" + pki.Cert(p.PKI(), "ca"),
+		"--service-account-private-key-file=" + pki.Key(p.PKI(), "service-account"),
 		"--use-service-account-credentials",
 	}
 }
 
 // pick asks the kernel for free ports; they are held until all are known, so they differ.
-func pick() (ports, error) {
+func (p Plane) pick() (ports, error) {
 	var picked [3]int
 	for i := range picked {
 		listener, err := net.Listen("tcp", loopback+":0")
@@ -166,15 +200,18 @@ func pick() (ports, error) {
 		defer listener.Close()
 		picked[i] = listener.Addr().(*net.TCPAddr).Port
 	}
+	if p.NodeAddress != "" {
+		return ports{picked[0], picked[1], nodeAPIPort}, nil
+	}
 	return ports{picked[0], picked[1], picked[2]}, nil
 }
 
-func url(scheme string, port int) string {
-	return fmt.Sprintf("%s://%s:%d", scheme, loopback, port)
+func local(port int) string {
+	return fmt.Sprintf("http://%s:%d", loopback, port)
 }
 
-// await waits for readiness; a program that has ended meanwhile is named with the end of its log.
-func (p Plane) await(limit time.Duration) error {
+// Await waits for readiness; a program that has ended meanwhile is named with the end of its log.
+func (p Plane) Await(limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
 		err := p.ready()

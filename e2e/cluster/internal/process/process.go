@@ -83,6 +83,34 @@ func (g Group) AnyAlive() bool {
 	return false
 }
 
+// Revive starts every program anew whose process has ended, and returns their names.
+func (g Group) Revive() ([]string, error) {
+	var revived []string
+	for _, name := range g.Names() {
+		known, err := g.recall(name)
+		if err != nil {
+			return revived, err
+		}
+		if known.alive() {
+			continue
+		}
+		if err := g.Start(known.Spec); err != nil {
+			return revived, err
+		}
+		revived = append(revived, name)
+	}
+	return revived, nil
+}
+
+// PID is the process of a program that runs, or 0.
+func (g Group) PID(name string) int {
+	known, err := g.recall(name)
+	if err != nil || !known.alive() {
+		return 0
+	}
+	return known.PID
+}
+
 // Names lists the programs that have a record, running or not.
 func (g Group) Names() []string {
 	files, _ := filepath.Glob(filepath.Join(g.Records, "*.json"))

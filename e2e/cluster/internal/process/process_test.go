@@ -74,3 +74,25 @@ func TestRestartKeepsTheArguments(t *testing.T) {
 		t.Fatalf("restart gave %+v after %+v", after, before)
 	}
 }
+
+func TestOnlyAProgramThatHasEndedIsRevived(t *testing.T) {
+	g := group(t)
+	for _, name := range []string{"killed", "untouched"} {
+		if err := g.Start(Spec{Name: name, Args: []string{"sleep", "62"}}); err != nil {
+			t.Fatal(err)
+		}
+		defer g.Stop(name, time.Second)
+	}
+	kept, killed := g.PID("untouched"), g.PID("killed")
+	_ = syscall.Kill(killed, syscall.SIGKILL)
+	for g.PID("killed") != 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	revived, err := g.Revive()
+	if err != nil || len(revived) != 1 || revived[0] != "killed" {
+		t.Fatalf("revived %v: %v", revived, err)
+	}
+	if g.PID("untouched") != kept || g.PID("killed") == 0 {
+		t.Fatal("the wrong program was started anew")
+	}
+}

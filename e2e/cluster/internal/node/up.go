@@ -1,0 +1,100 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Up starts what does not run yet and waits until a pod could be run.
+//
+// When some programs run, only the dead ones are started anew and every object stays. When none
+// does, what a killed run left is cleared and a new cluster is made.
+func (n Node) Up() error {
+	if err := n.possible(); err != nil {
+		return err
+	}
+	if err := n.claimMachine(); err != nil {
+		return err
+	}
+	if n.group().AnyAlive() {
+		return n.repair()
+	}
+	if n.hasLeftovers() {
+		if err := n.step("clear what an earlier run left", n.clear); err != nil {
+			return err
+		}
+	}
+	return n.create()
+}
+
+// repair starts dead programs with the arguments they had.
+func (n Node) repair() error {
+	revived, err := n.group().Revive()
+	if err != nil {
+		return err
+	}
+	if len(revived) > 0 {
+		fmt.Fprintf(n.Say, "started anew: %s\n", strings.Join(revived, ", "))
+	}
+	// A run that was cut off may have started some programs only.
+	if err := n.startMissing(); err != nil {
+		return err
+	}
+	return n.settle()
+}
+
+func (n Node) create() error {
+	if err := n.step("network and control groups", n.prepareMachine); err != nil {
+		return err
+	}
+	if err := n.step("certificates and configuration", n.configure); err != nil {
+		return err
+	}
+	if err := n.step("store and API server", n.startControlPlane); err != nil {
+		return err
+	}
+	if err := n.startMissing(); err != nil {
+		return err
+	}
+	return n.settle()
+}
+
+// startControlPlane starts containerd too, which needs nobody and takes as long.
+func (n Node) startControlPlane() error {
+	specs, err := n.plane().Prepare()
+	if err != nil {
+		return err
+	}
+	for _, spec := range append(specs, n.containerd()) {
+		if err := n.start(spec); err != nil {
+			return err
+		}
+	}
+	return n.plane().Await(60 * time.Second)
+}
+
+func (n Node) startMissing() error {
+	return n.step("programs of the node", func() error {
+		if err := n.loadPause(); err != nil {
+			return err
+		}
+		if err := n.apply(); err != nil {
+			return err
+		}
+		for _, spec := range n.programs() {
+			if err := n.start(spec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (n Node) settle() error {
+	return errors.Join(
+		n.step("node is Ready", func() error { return until(90*time.Second, n.nodeReady) }),
+		n.step("names are resolved", func() error { return until(30*time.Second, n.namesResolve) }),
+	)
+}
