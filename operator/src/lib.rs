@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod admin;
+pub mod alert_policy;
 pub mod apply;
 pub mod context;
 pub mod drive;

@@ -114,3 +114,24 @@ fn auth(gate: &ValidatedGate, public_url: &str) -> Auth {
 fn lower_case(wallets: &[String]) -> Vec<String> {
     wallets.iter().map(|w| w.to_ascii_lowercase()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streamgate::samples;
+
+    #[test]
+    fn the_data_plane_reads_back_what_was_written() {
+        let gate = validate::validate(&samples::gate(samples::full())).unwrap();
+        let text = yaml(&gate, "https://watch.example").unwrap();
+        let read: RoleConfig = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(read, config(&gate, "https://watch.example"));
+    }
+
+    #[test]
+    fn the_sign_in_domain_follows_the_public_url() {
+        let gate = validate::validate(&samples::gate(serde_json::json!({}))).unwrap();
+        let domain = |url| config(&gate, url).auth.domain;
+        assert_eq!(domain("https://watch.example:8443/tv"), "watch.example:8443");
+    }
+}
