@@ -17,7 +17,7 @@ use crate::context::{Context, Settings};
 use crate::events::Events;
 use crate::lease::{Elector, Tenure};
 use crate::metrics::Metrics;
-use crate::transcode_job;
+use crate::{alert_policy, streamgate, transcode_job};
 
 /// How long passes that run may take to end after a stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -190,7 +190,11 @@ async fn controllers(context: Context, told: watch::Receiver<bool>) {
                 .unwrap_or_default()
         }
     };
-    transcode_job::run(context.clone(), stop()).await;
+    tokio::join!(
+        streamgate::run(context.clone(), stop()),
+        transcode_job::run(context.clone(), stop()),
+        alert_policy::run(context.clone(), stop()),
+    );
 }
 
 /// SIGTERM or SIGINT.
