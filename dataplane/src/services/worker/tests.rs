@@ -504,9 +504,8 @@ async fn jobs_that_may_not_be_done_are_refused_with_a_reason() {
         .complete_upload(&id, &content("uploaded", "0xa"))
         .await
         .unwrap();
-    let taken = world
-        .catalog
-        .create_content_of(&content("theirs", "0xb"), "tenant");
+    let theirs = content("theirs", "0xb");
+    let taken = world.catalog.create_content_of(&theirs, "tenant");
     assert!(taken.await.unwrap());
     let claim = json!({"persistentVolumeClaim": {"claimName": "c", "path": "a.mp4"}});
     for (spec, words) in [
