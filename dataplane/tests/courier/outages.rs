@@ -9,7 +9,7 @@ use streamgate_contract::reasons::job;
 use streamgate_dataplane::courier::{PublishArgs, publish};
 
 use crate::fixture::{assert_same_as_undisturbed, planned, source};
-use crate::pod::Pod;
+use crate::pod::{Pod, TOKEN};
 use crate::worker::{State, Worker};
 
 fn planned_state() -> State {
@@ -150,12 +150,12 @@ async fn a_token_that_is_replaced_is_read_anew() {
     pod.start();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!pod.work().join("plan.json").exists());
-    std::fs::write(&pod.args.token, "encode-3").unwrap();
+    std::fs::write(&pod.args.token, format!("{TOKEN}encode-3")).unwrap();
     assert_eq!(pod.end().await, 0);
 }
 
 fn publish_args(url: String, folder: &Path) -> PublishArgs {
-    std::fs::write(folder.join("token"), "publish").unwrap();
+    std::fs::write(folder.join("token"), format!("{TOKEN}publish")).unwrap();
     PublishArgs {
         worker_url: url,
         token: folder.join("token"),

@@ -18,6 +18,7 @@ use streamgate_contract::job_api::{
 use streamgate_contract::job_files::{Published, SegmentName};
 use streamgate_contract::plan::Plan;
 
+use crate::pod::TOKEN;
 use crate::worker::State;
 
 type World = Shared<Arc<Mutex<State>>>;
@@ -67,6 +68,7 @@ fn enter<'a>(
         .and_then(|h| h.to_str().ok());
     let pod = bearer
         .and_then(|b| b.strip_prefix("Bearer "))
+        .and_then(|token| token.strip_prefix(TOKEN))
         .unwrap_or_default();
     if pod.is_empty() {
         return Err(Problem(401, "Unauthenticated"));
