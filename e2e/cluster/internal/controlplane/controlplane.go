@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"streamgate.io/e2e/cluster/internal/pki"
@@ -219,8 +217,8 @@ func (p Plane) Await(limit time.Duration) error {
 			p.say("the API server is ready")
 			return nil
 		}
-		if dead := p.dead(); dead != "" {
-			return fmt.Errorf("%s ended: %s", dead, tail(p.group().Log(dead)))
+		if ended := p.group().Ended(); ended != nil {
+			return ended
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the API server is not ready after %s: %w", limit, err)
@@ -231,25 +229,7 @@ func (p Plane) Await(limit time.Duration) error {
 
 // whole tells whether every program was started and still runs.
 func (p Plane) whole() bool {
-	return len(p.group().Names()) == 3 && p.dead() == ""
-}
-
-func (p Plane) dead() string {
-	for _, name := range p.group().Names() {
-		if !p.group().Alive(name) {
-			return name
-		}
-	}
-	return ""
-}
-
-func tail(path string) string {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+	return len(p.group().Names()) == 3 && p.group().Ended() == nil
 }
 
 func (p Plane) say(format string, values ...any) {

@@ -1,7 +1,7 @@
 package node
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -93,8 +93,17 @@ func (n Node) startMissing() error {
 }
 
 func (n Node) settle() error {
-	return errors.Join(
-		n.step("node is Ready", func() error { return until(90*time.Second, n.nodeReady) }),
-		n.step("names are resolved", func() error { return until(30*time.Second, n.namesResolve) }),
-	)
+	for _, wanted := range []struct {
+		what string
+		ask  func(context.Context) error
+	}{
+		{"the node is Ready", n.nodeReady},
+		{"names are resolved", n.namesResolve},
+		{"services are routed", servicesRouted},
+	} {
+		if err := n.step(wanted.what, func() error { return n.await(90*time.Second, wanted.ask) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
