@@ -8,3 +8,4 @@
 
 mod crds;
 mod tidy;
+mod transcode_job;

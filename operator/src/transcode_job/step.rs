@@ -3,6 +3,8 @@
 
 mod pass;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
