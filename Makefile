@@ -25,8 +25,8 @@ evm: ## Fetch the EVM node the chain adapter is tested on
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
-crds: ## Write crds/yaml and the reference from the types
-	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference
+crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
+	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference charts/streamgate/templates
 
 fmt: ## Format everything
 	$(CARGO) fmt --all

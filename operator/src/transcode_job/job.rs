@@ -296,3 +296,80 @@ fn resources(wanted: Option<&Resources>) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+
+    fn owner(source: Value) -> TranscodeJob {
+        serde_json::from_value(json!({
+            "apiVersion": "streamgate.io/v1alpha1",
+            "kind": "TranscodeJob",
+            "metadata": {"name": "clip", "namespace": "films", "uid": UID},
+            "spec": {"streamGateRef": {"name": "demo", "namespace": "media"}, "source": source},
+        }))
+        .unwrap()
+    }
+
+    fn built(stage: Stage, source: Value) -> Job {
+        let gate = GateFacts {
+            name: "demo".into(),
+            namespace: "media".into(),
+            uid: "gate-uid".into(),
+            version: "2.0.0".into(),
+            transcode: TranscodeDefaults::default(),
+        };
+        let settings = Settings {
+            dataplane_image: "streamgate-dataplane".into(),
+            transcoder_image: "streamgate-transcoder".into(),
+            image_pull_policy: "IfNotPresent".into(),
+            default_version: "2.0.0".into(),
+            watch_namespace: None,
+        };
+        job(&Recipe {
+            owner: &owner(source),
+            attempt: 0,
+            stage,
+            spans: 4,
+            version: "1.0.0",
+            gate: &gate,
+            settings: &settings,
+        })
+        .unwrap()
+    }
+
+    /// Compares with a file of `operator/golden`; `UPDATE_GOLDEN=1` writes it.
+    fn is_golden(file: &str, job: &Job) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(file);
+        let made = serde_yaml::to_string(job).unwrap();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == made, "{} differs from:\n{made}", path.display());
+    }
+
+    #[test]
+    fn the_three_jobs_are_as_kept() {
+        let claim = json!({"persistentVolumeClaim": {"claimName": "reels", "path": "a.mp4"}});
+        let upload = json!({"upload": {"id": "u1"}});
+        is_golden("plan.yaml", &built(Stage::Plan, claim.clone()));
+        is_golden("encode.yaml", &built(Stage::Encode, upload.clone()));
+        is_golden("publish.yaml", &built(Stage::Publish, claim));
+    }
+
+    #[test]
+    fn only_who_talks_to_the_worker_holds_a_token() {
+        let job = built(Stage::Encode, json!({"upload": {"id": "u1"}}));
+        let pod = job.spec.unwrap().template.spec.unwrap();
+        let mounts = |c: &k8s_openapi::api::core::v1::Container| {
+            let mounts = c.volume_mounts.clone().unwrap_or_default();
+            mounts.into_iter().map(|m| m.name).collect::<Vec<_>>()
+        };
+        assert_eq!(pod.automount_service_account_token, Some(false));
+        assert_eq!(mounts(&pod.containers[0]), ["work"]);
+        assert_eq!(mounts(&pod.init_containers.unwrap()[0]), ["work", "token"]);
+    }
+}
