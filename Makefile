@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools footage evm s3 crds fmt lint deny unit test demo claims claim clean
+.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts images crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,15 @@ packages: ## Install the Debian packages the build needs
 
 tools: packages ## Build the Kubernetes programs the tests run against
 	@e2e/cluster/tools.sh k8s cluster
+
+cluster-up: ## Start a Kubernetes cluster of one node on this machine
+	@if [ "$${CLUSTER-}" != current ]; then e2e/packages.sh cluster; fi
+	@e2e/cluster/tools.sh k8s coredns pause cluster
+	@target/tools/bin/cluster up
+
+cluster-down: ## End that cluster and remove all of it but its logs
+	@e2e/cluster/tools.sh cluster
+	@target/tools/bin/cluster down
 
 footage: packages ## Fetch the real clips the tests encode
 	@tests/footage.sh
@@ -53,7 +62,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh --table
 
 go-test:
-	cd e2e/cluster && go vet ./cmd/cluster ./internal/... && go test ./cmd/cluster/... ./internal/...
+	cd e2e/cluster && go vet ./cmd/cluster ./cmd/pause ./cmd/probe ./internal/... && go test ./cmd/cluster/... ./internal/...
 
 demo: packages footage ## The main job as far as it is built
 	$(CARGO) build --release -p streamgate-transcoder

@@ -56,7 +56,7 @@ func (n Node) path(parts ...string) string {
 func (n Node) tool(name string) string { return filepath.Join(n.Tools, name) }
 
 func (n Node) plane() controlplane.Plane {
-	return controlplane.Plane{Dir: n.Dir, Program: n.tool("k8s"), NodeAddress: Address, Say: n.Say}
+	return controlplane.Plane{Dir: n.Dir, Program: n.tool("k8s"), NodeAddress: Address}
 }
 
 func (n Node) group() process.Group {
