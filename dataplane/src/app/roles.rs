@@ -93,7 +93,10 @@ impl Roles {
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::routes(self.streaming.clone());
-        Ok((edge.public(api, playback), edge.internal(worker::http::internal_routes(self.worker.clone()))))
+        Ok((
+            edge.public(api, playback),
+            edge.internal(worker::http::internal_routes(self.worker.clone())),
+        ))
     }
 
     /// Starts what the roles do without being asked.
@@ -182,7 +185,11 @@ fn worker(
         catalog: on.catalog.clone(),
         objects: on.objects.clone(),
         jobs,
-        tokens: Arc::new(ClusterTokens::new(on.client.clone(), audience, on.clock.clone())),
+        tokens: Arc::new(ClusterTokens::new(
+            on.client.clone(),
+            audience,
+            on.clock.clone(),
+        )),
         clock: on.clock.clone(),
         url_key: UrlKey::new(keys.object_url.to_vec())?,
     };

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
+use crate::ports::causes;
 use crate::ports::clock::Clock;
 use crate::ports::jobs::{Jobs, Pod, PodTokens, Written};
 use crate::ports::objects::Objects;
@@ -185,7 +186,8 @@ impl Worker {
             }
             Err(error) => {
                 self.metrics.writes_failed.inc();
-                tracing::warn!(%error, job = job.name, "cannot write progress; trying again");
+                let error = causes(&error);
+                tracing::warn!(error, job = job.name, "cannot write progress; trying again");
                 false
             }
         }

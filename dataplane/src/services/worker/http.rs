@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -144,23 +145,24 @@ struct Signature {
     signature: String,
 }
 
-impl Signature {
-    fn of(self, key: &str) -> Result<Signed, Problem> {
-        Ok(Signed {
-            key: ObjectKey::parse(key)?,
-            expires: self.expires,
-            signature: self.signature,
-        })
-    }
+type SignatureQuery = Result<Query<Signature>, QueryRejection>;
+
+fn signed(query: SignatureQuery, key: &str) -> Result<Signed, Problem> {
+    let Query(signature) = query.map_err(|_| WorkerError::Url)?;
+    Ok(Signed {
+        key: ObjectKey::parse(key)?,
+        expires: signature.expires,
+        signature: signature.signature,
+    })
 }
 
 async fn read(
     State(worker): Service,
     Path(key): Path<String>,
-    Query(signature): Query<Signature>,
+    signature: SignatureQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let url = signature.of(&key)?;
+    let url = signed(signature, &key)?;
     let length = worker.readable(&url).await?;
     let range = headers.get(header::RANGE).and_then(|r| r.to_str().ok());
     Ok(match wanted(range, length) {
@@ -191,11 +193,11 @@ fn bytes(status: StatusCode, length: u64, body: ByteStream) -> Response {
 async fn write(
     State(worker): Service,
     Path(key): Path<String>,
-    Query(signature): Query<Signature>,
+    signature: SignatureQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let url = signature.of(&key)?;
+    let url = signed(signature, &key)?;
     let announced = announced(&headers)?;
     let body = body.into_data_stream().map_err(Into::into).boxed();
     Ok(match worker.store(&url, announced, body).await? {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Worker;
 use super::error::WorkerError;
 use crate::ports::catalog::OutboxEntry;
+use crate::ports::causes;
 use crate::ports::jobs::Made;
 
 /// Entries taken at once.
@@ -33,8 +34,12 @@ impl Worker {
                 Ok(()) => PAUSE,
                 Err(error) => {
                     let pause = (pause * 2).min(MAX_PAUSE);
-                    let seconds = pause.as_secs();
-                    tracing::warn!(%error, seconds, "cannot turn every upload into a job; trying again");
+                    let (error, seconds) = (causes(&error), pause.as_secs());
+                    tracing::warn!(
+                        error,
+                        seconds,
+                        "cannot turn every upload into a job; trying again"
+                    );
                     pause
                 }
             };
