@@ -83,7 +83,7 @@ fn everything_else_is_refused_by_name_and_column() {
         ("2 ^ x", "operator ^ at column 3 "),
         ("x{a=\"b\" or c=\"d\"}", "or between matchers at column 9 "),
         ("\"text\"", "a text at column 1 "),
-        ("\n  x\n  and y", "operator and at column 9 "),
+        ("\n  x\n  and y", "operator and at column 8 "),
     ] {
         let message = refused(expr);
         assert!(message.starts_with(said), "{expr}: {message}");
