@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: cluster-up cluster-down help packages tools footage evm crds fmt lint deny unit test demo claims claim clean
+.PHONY: help packages tools cluster-up cluster-down footage evm s3 crds fmt lint deny unit test demo claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,11 @@ footage: packages ## Fetch the real clips the tests encode
 evm: ## Fetch the EVM node the chain adapter is tested on
 	@test -d target/tools/anvil/node_modules/@foundry-rs || npm install --silent --no-save --prefix target/tools/anvil @foundry-rs/anvil@1.7.1
 
-crds: ## Write crds/yaml and the reference from the types
-	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference
+s3: packages ## Build the S3 server the object store is tested on
+	@tests/s3-server.sh
+
+crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
+	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference charts/streamgate/templates
 
 fmt: ## Format everything
 	$(CARGO) fmt --all
@@ -50,6 +53,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh packages   $(MAKE) -s packages
 	@e2e/timed.sh footage    $(MAKE) -s footage
 	@e2e/timed.sh evm        $(MAKE) -s evm
+	@e2e/timed.sh s3         $(MAKE) -s s3
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
 	@e2e/timed.sh lint       $(MAKE) -s lint

@@ -6,6 +6,7 @@ Bars stand in claims.toml. A measurement is recorded in figures/NAME.json with i
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tomllib
@@ -43,7 +44,7 @@ def measure(name, claim):
     if "measure" not in claim:
         print(f"{name}: not built yet (bar {claim['bar']}) short")
         return 1
-    lines, status = run(HERE / claim["measure"])
+    lines, status = run(claim["measure"].split())
     figure = next((l.removeprefix("figure: ") for l in reversed(lines) if l.startswith("figure: ")), None)
     holds = status == 0 and figure is not None
     record(name, {"figure": figure, "holds": holds, "commit": commit(), "output": lines})
@@ -51,10 +52,10 @@ def measure(name, claim):
     return 0 if holds else 1
 
 
-def run(script):
-    """The script's output, shown while it runs, and its exit status."""
+def run(command):
+    """The command's output, shown while it runs, and its exit status."""
     lines = []
-    with subprocess.Popen([script], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
             lines.append(line.rstrip("\n"))
@@ -77,4 +78,6 @@ def commit():
 
 
 if __name__ == "__main__":
+    # A reader that has seen enough, such as head, is no failure.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

@@ -1,11 +1,13 @@
 //! The custom resources of group `streamgate.io`: `StreamGate`, `TranscodeJob` and `AlertPolicy`,
 //! their conditions, and the CRDs generated from them. No I/O.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 #![allow(
     clippy::duplicated_attributes,
     reason = "several print columns of one type are no mistake"
 )]
 
+pub mod alert_expression;
 pub mod alert_policy;
 pub mod conditions;
 pub mod definitions;

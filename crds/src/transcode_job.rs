@@ -242,7 +242,10 @@ pub struct TranscodeJobStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub retried: Option<String>,
-    /// When work began.
+    /// How often a step of this attempt was run again because its result was lost; at most 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reruns: Option<i32>,
+    /// When the operator took the job on, or went on with it after a suspension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
     /// When the job ended.

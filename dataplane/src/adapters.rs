@@ -2,5 +2,7 @@
 
 pub mod ethereum;
 pub mod filesystem;
+pub mod kubernetes;
+pub mod s3;
 pub mod sqlite;
 pub mod system_clock;

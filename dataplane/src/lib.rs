@@ -3,4 +3,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod adapters;
+pub mod app;
+pub mod config;
+pub mod courier;
+pub mod edge;
+pub mod error;
+pub mod health;
+pub mod layers;
 pub mod ports;
+pub mod server;
+pub mod services;
+pub mod tokens;

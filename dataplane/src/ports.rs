@@ -4,6 +4,8 @@
 pub mod catalog;
 pub mod chain;
 pub mod clock;
+pub mod identity;
+pub mod jobs;
 pub mod objects;
 
 /// The error of the technology behind an adapter.

@@ -14,6 +14,9 @@ pub const OPERATOR: &str = "streamgate-operator";
 pub const TRANSCODE_JOB_UID: &str = "streamgate.io/transcode-job-uid";
 /// Name of the StreamGate a Job, pod or child belongs to.
 pub const STREAM_GATE: &str = "streamgate.io/stream-gate";
+/// UID of the StreamGate an object in another namespace belongs to: owner references end at the
+/// namespace.
+pub const STREAM_GATE_UID: &str = "streamgate.io/stream-gate-uid";
 /// Step of a job pod: `plan`, `encode` or `publish`.
 pub const STEP: &str = "streamgate.io/step";
 /// Annotation on a StreamGate's pods: hash of the configuration they run with.

@@ -88,9 +88,16 @@ fn hyphenated(hex: &str) -> Option<String> {
     })
 }
 
-/// Key of part `part` (from 0) of an upload.
-pub fn upload_part_key(upload: &UploadId, part: u32) -> String {
-    format!("uploads/{upload}/{part:05}")
+/// Key of an object for part `part` (from 0) of an upload. The suffix is random for each try:
+/// objects are written once, so a try after a crash must not meet what the crash left. Which
+/// object is the part stands in the catalog.
+pub fn upload_part_key(upload: &UploadId, part: u32, suffix: u64) -> String {
+    format!("uploads/{upload}/{part:05}-{suffix:016x}")
+}
+
+/// Prefix of the keys of an upload.
+pub fn upload_prefix(upload: &UploadId) -> String {
+    format!("uploads/{upload}")
 }
 
 /// First 16 hex digits of a SHA-256 given in hex.

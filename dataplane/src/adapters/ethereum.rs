@@ -14,7 +14,7 @@ use crate::ports::Source;
 use crate::ports::chain::{Chain, ChainError, Holding, Wallet};
 
 #[cfg(test)]
-mod anvil;
+pub(crate) mod anvil;
 mod rpc;
 
 sol! {

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::ports::objects::{ObjectKey, Objects, ObjectsError, Put};
+use crate::ports::objects::{ByteStream, ObjectKey, Objects, ObjectsError, Put};
+
+mod stream;
 
 /// Folder of unfinished files; no key can name it, since parts never start with a dot.
 const TEMPORARY: &str = ".tmp";
@@ -121,6 +123,14 @@ fn none_if_missing<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
 impl Objects for Filesystem {
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<Put, ObjectsError> {
         self.work("write", key, move |root, path| put(root, path, &bytes))
+            .await
+    }
+
+    async fn put_stream(&self, key: &ObjectKey, body: ByteStream) -> Result<Put, ObjectsError> {
+        let temporary = stream::receive(&self.root.join(TEMPORARY), body)
+            .await
+            .map_err(|e| explain("write", key, e))?;
+        self.work("write", key, move |_, path| link(temporary.path(), path))
             .await
     }
 

@@ -18,7 +18,11 @@ mod sessions;
 mod uploads;
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 1] = [include_str!("sqlite/schema_1.sql")];
+const SCHEMA: [&str; 3] = [
+    include_str!("sqlite/schema_1.sql"),
+    include_str!("sqlite/schema_2.sql"),
+    include_str!("sqlite/schema_makers.sql"),
+];
 
 /// The catalog.
 #[derive(Clone, Debug)]
@@ -62,6 +66,9 @@ impl Sqlite3Catalog {
                 .await
                 .map_err(failed(ACTION))?;
         }
+        let count = format!("PRAGMA user_version = {}", SCHEMA.len());
+        let count = sqlx::raw_sql(sqlx::AssertSqlSafe(count)).execute(&mut *tx);
+        count.await.map_err(failed(ACTION))?;
         tx.commit().await.map_err(failed(ACTION))
     }
 

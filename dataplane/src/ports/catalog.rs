@@ -114,8 +114,10 @@ pub struct Upload {
     pub length: u64,
     /// Title and rule for the content it becomes, as JSON.
     pub metadata: String,
-    /// Bytes of each part, in order; the sum is the offset.
-    pub parts: Vec<u64>,
+    /// When it was begun.
+    pub created_at: UnixSeconds,
+    /// Its parts, in order.
+    pub parts: Vec<UploadPart>,
     /// Content it became.
     pub content: Option<ContentId>,
 }
@@ -123,8 +125,27 @@ pub struct Upload {
 impl Upload {
     /// Bytes received.
     pub fn offset(&self) -> u64 {
-        self.parts.iter().sum()
+        self.parts.iter().map(|part| part.bytes).sum()
     }
+
+    /// Keys of the objects that make the upload, in order.
+    pub fn part_keys(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| part.key.as_str())
+    }
+
+    /// Number of the part that comes next.
+    pub fn next_part(&self) -> u32 {
+        u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A stored part of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadPart {
+    /// Key of its object.
+    pub key: String,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// A job to be made for a finished upload.
@@ -141,6 +162,14 @@ pub struct OutboxEntry {
 pub trait Contents: Send + Sync {
     /// Adds a content; a conflict when the id is taken.
     async fn create_content(&self, content: &Content) -> Result<(), CatalogError>;
+    /// Adds a content that a TranscodeJob of `namespace` makes; false when the id is taken.
+    async fn create_content_of(
+        &self,
+        content: &Content,
+        namespace: &str,
+    ) -> Result<bool, CatalogError>;
+    /// The namespace whose TranscodeJob made a content; `None` for one that was uploaded.
+    async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError>;
     /// One content.
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
     /// Every content, newest first.
@@ -182,8 +211,23 @@ pub trait Uploads: Send + Sync {
     async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError>;
     /// One upload.
     async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError>;
-    /// Appends a stored part; a conflict when another part took the place `part`.
-    async fn append_part(&self, id: &UploadId, part: u32, bytes: u64) -> Result<(), CatalogError>;
+    /// Appends a stored part; a conflict when another part took the place `number`.
+    async fn append_part(
+        &self,
+        id: &UploadId,
+        number: u32,
+        part: &UploadPart,
+    ) -> Result<(), CatalogError>;
+    /// Puts a longer part in the place of the last one; a conflict when the last one is no longer
+    /// the object `key`.
+    async fn replace_last_part(
+        &self,
+        id: &UploadId,
+        key: &str,
+        part: &UploadPart,
+    ) -> Result<(), CatalogError>;
+    /// Every upload that has become no content yet, oldest first.
+    async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError>;
     /// Forgets an upload that is not complete.
     async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError>;
     /// Makes the content and the outbox entry in one transaction; harmless when repeated.

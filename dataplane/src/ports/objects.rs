@@ -5,7 +5,9 @@ use std::fmt;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use super::Source;
 
@@ -97,11 +99,45 @@ pub enum ObjectsError {
     },
 }
 
+/// A request somebody without credentials may make for a short time.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// Absolute URL. Secret.
+    pub url: String,
+    /// Headers the request must carry.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Debug for SignedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedRequest")
+    }
+}
+
+/// Bytes as they come; an error says that the rest does not come.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Source>>;
+
 /// The store.
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Writes an object unless the key has one; durable when it returns.
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<Put, ObjectsError>;
+    /// Writes an object out of a stream unless the key has one; when the stream ends with an
+    /// error there is no object. A store that cannot stream holds the bytes in memory.
+    async fn put_stream(&self, key: &ObjectKey, body: ByteStream) -> Result<Put, ObjectsError> {
+        let collected = body.try_fold(BytesMut::new(), |mut whole, part| async move {
+            whole.extend_from_slice(&part);
+            Ok(whole)
+        });
+        let bytes = collected
+            .await
+            .map_err(|source| ObjectsError::Unavailable {
+                action: "receive",
+                key: key.to_string(),
+                source,
+            })?;
+        self.put(key, bytes.freeze()).await
+    }
     /// The whole object.
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError>;
     /// Bytes `range` of it, exactly.
@@ -112,4 +148,25 @@ pub trait Objects: Send + Sync {
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectsError>;
     /// Every key below `prefix` (whole parts), in order.
     async fn list(&self, prefix: &ObjectKey) -> Result<Vec<ObjectKey>, ObjectsError>;
+
+    /// A GET of the object for `seconds`; `None` when the store has no URLs of its own.
+    async fn sign_get(
+        &self,
+        _key: &ObjectKey,
+        _seconds: u32,
+    ) -> Result<Option<SignedRequest>, ObjectsError> {
+        Ok(None)
+    }
+
+    /// A PUT of exactly `bytes` bytes with this SHA-256 (hex) for `seconds`; `None` when the
+    /// store has no URLs of its own.
+    async fn sign_put(
+        &self,
+        _key: &ObjectKey,
+        _bytes: u64,
+        _sha256: &str,
+        _seconds: u32,
+    ) -> Result<Option<SignedRequest>, ObjectsError> {
+        Ok(None)
+    }
 }

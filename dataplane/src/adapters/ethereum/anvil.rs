@@ -17,6 +17,9 @@ pub const CHAIN_ID: u64 = 31_337;
 const ERC721: &str = "0x5f3560e01c636352211e14601857600435545f5260205ff35b6004355480\
                       6024575f5ffd5b5f5260205ff3";
 
+/// Where the contract is put.
+const CONTRACT: Address = Address::repeat_byte(0x72);
+
 /// The node.
 pub struct Anvil {
     process: Child,
@@ -86,15 +89,25 @@ impl Anvil {
 
     /// An ERC-721 contract in which `holder` has one token, and an address without a contract.
     pub async fn erc721(&self, holder: Wallet, token: &str) -> [String; 2] {
-        let contract = Address::repeat_byte(0x72);
+        self.set("anvil_setCode", json!([CONTRACT, ERC721])).await;
+        self.write(holder, token, true).await;
+        [CONTRACT.to_string(), Address::repeat_byte(0x73).to_string()]
+    }
+
+    /// Gives the token of one wallet to another.
+    pub async fn transfer(&self, from: Wallet, to: Wallet, token: &str) {
+        self.write(from, token, false).await;
+        self.write(to, token, true).await;
+    }
+
+    async fn write(&self, holder: Wallet, token: &str, has: bool) {
         let holder = Address::from(holder.0).into_word();
-        self.set("anvil_setCode", json!([contract, ERC721])).await;
         let token = B256::from(token.parse::<U256>().unwrap());
-        for (slot, value) in [(holder, B256::with_last_byte(1)), (token, holder)] {
+        let owner = if has { holder } else { B256::ZERO };
+        for (slot, value) in [(holder, B256::with_last_byte(has.into())), (token, owner)] {
             let slot = U256::from_be_bytes(slot.0);
-            self.set("anvil_setStorageAt", json!([contract, slot, value]))
+            self.set("anvil_setStorageAt", json!([CONTRACT, slot, value]))
                 .await;
         }
-        [contract.to_string(), Address::repeat_byte(0x73).to_string()]
     }
 }

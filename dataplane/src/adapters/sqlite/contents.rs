@@ -71,6 +71,31 @@ impl Contents for Sqlite3Catalog {
         tx.commit().await.map_err(failed("add a content"))
     }
 
+    async fn create_content_of(
+        &self,
+        content: &Content,
+        namespace: &str,
+    ) -> Result<bool, CatalogError> {
+        const ACTION: &str = "add a content";
+        let mut tx = self.write(ACTION).await?;
+        if !insert(&mut tx, content).await? {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO content_namespaces (content, namespace) VALUES (?, ?)";
+        let owned = sqlx::query(sql).bind(content.id.as_str()).bind(namespace);
+        owned.execute(&mut *tx).await.map_err(failed(ACTION))?;
+        tx.commit().await.map_err(failed(ACTION))?;
+        Ok(true)
+    }
+
+    async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError> {
+        let sql = "SELECT namespace FROM content_namespaces WHERE content = ?";
+        let row = sqlx::query(sql).bind(id.as_str());
+        let row = row.fetch_optional(&self.pool).await;
+        let row = row.map_err(failed("read a content"))?;
+        row.map(|row| column(&row, "namespace")).transpose()
+    }
+
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError> {
         let query = sqlx::query("SELECT * FROM contents WHERE id = ?").bind(id.as_str());
         let row = query

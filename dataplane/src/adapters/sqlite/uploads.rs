@@ -7,7 +7,7 @@ use streamgate_contract::UploadId;
 use super::{
     Sqlite3Catalog, column, conflict, contents, failed, not_found, parsed, signed, unsigned,
 };
-use crate::ports::catalog::{CatalogError, Content, OutboxEntry, Upload, Uploads};
+use crate::ports::catalog::{CatalogError, Content, OutboxEntry, Upload, UploadPart, Uploads};
 
 fn entry(row: &SqliteRow) -> Result<OutboxEntry, CatalogError> {
     Ok(OutboxEntry {
@@ -16,25 +16,43 @@ fn entry(row: &SqliteRow) -> Result<OutboxEntry, CatalogError> {
     })
 }
 
+fn part(row: &SqliteRow) -> Result<UploadPart, CatalogError> {
+    Ok(UploadPart {
+        key: column(row, "key")?,
+        bytes: unsigned(row, "bytes")?,
+    })
+}
+
+/// A change of the parts that must have changed one row, or the upload has moved on.
+fn one_row(id: &UploadId, rows: u64) -> Result<(), CatalogError> {
+    let detail = "moved on; ask for its offset and go on from there";
+    match rows {
+        1 => Ok(()),
+        _ => Err(conflict("upload", id, detail)),
+    }
+}
+
 impl Sqlite3Catalog {
-    async fn parts(&self, id: &UploadId) -> Result<Vec<u64>, CatalogError> {
-        let query = sqlx::query("SELECT bytes FROM upload_parts WHERE upload = ? ORDER BY part");
-        let rows = query.bind(id.as_str()).fetch_all(&self.pool).await;
+    async fn parts(&self, id: &UploadId) -> Result<Vec<UploadPart>, CatalogError> {
+        let sql = "SELECT key, bytes FROM upload_parts WHERE upload = ? ORDER BY part";
+        let rows = sqlx::query(sql).bind(id.as_str());
+        let rows = rows.fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("read an upload"))?;
-        rows.iter().map(|row| unsigned(row, "bytes")).collect()
+        rows.iter().map(part).collect()
     }
 }
 
 #[async_trait]
 impl Uploads for Sqlite3Catalog {
     async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError> {
-        let sql = "INSERT INTO uploads (id, owner, length, metadata) VALUES (?, ?, ?, ?)
-                   ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO uploads (id, owner, length, metadata, created_at)
+                   VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         let done = sqlx::query(sql)
             .bind(upload.id.as_str())
             .bind(&upload.owner)
             .bind(signed(upload.length)?)
             .bind(&upload.metadata)
+            .bind(upload.created_at)
             .execute(&self.pool)
             .await
             .map_err(failed("add an upload"))?;
@@ -62,34 +80,60 @@ impl Uploads for Sqlite3Catalog {
             owner: column(&row, "owner")?,
             length: unsigned(&row, "length")?,
             metadata: column(&row, "metadata")?,
+            created_at: column(&row, "created_at")?,
             parts: self.parts(id).await?,
             content: content.map_err(failed("read an upload"))?,
         })
     }
 
-    async fn append_part(&self, id: &UploadId, part: u32, bytes: u64) -> Result<(), CatalogError> {
+    async fn append_part(
+        &self,
+        id: &UploadId,
+        number: u32,
+        part: &UploadPart,
+    ) -> Result<(), CatalogError> {
         // Only the next number fits: two writers at one offset cannot both succeed.
-        let sql = "INSERT INTO upload_parts (upload, part, bytes)
-                   SELECT id, ?2, ?3 FROM uploads WHERE id = ?1 AND content IS NULL
+        let sql = "INSERT INTO upload_parts (upload, part, key, bytes)
+                   SELECT id, ?2, ?3, ?4 FROM uploads WHERE id = ?1 AND content IS NULL
                    AND ?2 = (SELECT count(*) FROM upload_parts WHERE upload = ?1)
-                   AND ?3 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = ?1)
+                   AND ?4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = ?1)
                        <= length";
         let query = sqlx::query(sql)
             .bind(id.as_str())
-            .bind(part)
-            .bind(signed(bytes)?);
-        let done = query
-            .execute(&self.pool)
-            .await
-            .map_err(failed("append a part"))?;
-        match done.rows_affected() {
-            1 => Ok(()),
-            _ => Err(conflict(
-                "upload",
-                id,
-                "moved on; ask for its offset and go on from there",
-            )),
-        }
+            .bind(number)
+            .bind(&part.key)
+            .bind(signed(part.bytes)?);
+        let done = query.execute(&self.pool).await;
+        one_row(id, done.map_err(failed("append a part"))?.rows_affected())
+    }
+
+    async fn replace_last_part(
+        &self,
+        id: &UploadId,
+        key: &str,
+        part: &UploadPart,
+    ) -> Result<(), CatalogError> {
+        // The old key must still be there and be the last: two writers cannot both replace it.
+        let sql = "UPDATE upload_parts SET key = ?3, bytes = ?4 WHERE upload = ?1 AND key = ?2
+                   AND bytes <= ?4
+                   AND part = (SELECT max(part) FROM upload_parts WHERE upload = ?1)
+                   AND EXISTS (SELECT 1 FROM uploads WHERE id = ?1 AND content IS NULL
+                       AND ?4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts
+                                 WHERE upload = ?1 AND key != ?2) <= length)";
+        let query = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(key)
+            .bind(&part.key)
+            .bind(signed(part.bytes)?);
+        let done = query.execute(&self.pool).await;
+        one_row(id, done.map_err(failed("replace a part"))?.rows_affected())
+    }
+
+    async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError> {
+        let sql = "SELECT id FROM uploads WHERE content IS NULL ORDER BY created_at";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await;
+        let rows = rows.map_err(failed("list uploads"))?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
     async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError> {

@@ -2,7 +2,7 @@
 
 use streamgate_contract::plan::Plan;
 
-use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload};
+use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload, UploadPart};
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -64,10 +64,12 @@ pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
 /// Runs the whole suite.
 pub async fn run(catalog: &dyn Catalog) {
     contents_are_kept_and_withdrawn(catalog).await;
+    a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
     publishing_needs_every_segment(catalog).await;
     parts_append_in_order_only(catalog).await;
+    the_last_part_grows_by_replacement(catalog).await;
     completion_is_one_transaction(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
@@ -96,6 +98,24 @@ async fn contents_are_kept_and_withdrawn(catalog: &dyn Catalog) {
     ));
 }
 
+async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
+    let made = content("made-by-a-job");
+    for (namespace, new) in [("media", true), ("other", false)] {
+        let outcome = catalog.create_content_of(&made, namespace).await;
+        assert_eq!(outcome.unwrap(), new);
+    }
+    let namespace = catalog.namespace_of(&made.id).await.unwrap();
+    assert_eq!(namespace.as_deref(), Some("media"));
+    let uploaded = "suite-content".parse().unwrap();
+    assert_eq!(catalog.namespace_of(&uploaded).await.unwrap(), None);
+    assert!(
+        !catalog
+            .create_content_of(&content("suite-content"), "media")
+            .await
+            .unwrap()
+    );
+}
+
 async fn a_job_has_one_output(catalog: &dyn Catalog) {
     catalog.create_content(&content("c")).await.unwrap();
     assert_eq!(
@@ -110,11 +130,10 @@ async fn a_job_has_one_output(catalog: &dyn Catalog) {
         .await
         .unwrap();
     assert_eq!(first, output("o1", "c", "job-1"));
-    let second = catalog
-        .plan_output(&output("o2", "c", "job-1"))
-        .await
-        .unwrap();
-    assert_eq!(second.id, first.id);
+    for id in ["o1", "o2"] {
+        let again = catalog.plan_output(&output(id, "c", "job-1")).await;
+        assert_eq!(again.unwrap().id, first.id);
+    }
     let playable = catalog.playable_output(&first.content).await.unwrap();
     assert_eq!(playable, Some(first.id));
 }
@@ -180,20 +199,57 @@ async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
 async fn parts_append_in_order_only(catalog: &dyn Catalog) {
     let upload = upload("u1");
     catalog.create_upload(&upload).await.unwrap();
-    let append = |part, bytes| catalog.append_part(&upload.id, part, bytes);
+    let append = async |number, bytes| {
+        let part = part(&format!("u1/{number}"), bytes);
+        catalog.append_part(&upload.id, number, &part).await
+    };
     append(0, 6).await.unwrap();
-    for (part, bytes) in [(0, 1), (2, 1), (1, 5)] {
-        let outcome = append(part, bytes).await;
+    for (number, bytes) in [(0, 1), (2, 1), (1, 5)] {
+        let outcome = append(number, bytes).await;
         assert!(
             matches!(outcome, Err(CatalogError::Conflict { .. })),
-            "{part} {bytes}"
+            "{number} {bytes}"
         );
     }
     assert_eq!(catalog.upload(&upload.id).await.unwrap().offset(), 6);
     let early = catalog.complete_upload(&upload.id, &content("early")).await;
     assert!(matches!(early, Err(CatalogError::Conflict { .. })));
     append(1, 4).await.unwrap();
-    assert_eq!(catalog.upload(&upload.id).await.unwrap().parts, [6, 4]);
+    let parts = catalog.upload(&upload.id).await.unwrap().parts;
+    assert_eq!(parts, [part("u1/0", 6), part("u1/1", 4)]);
+}
+
+async fn the_last_part_grows_by_replacement(catalog: &dyn Catalog) {
+    let upload = upload("u3");
+    catalog.create_upload(&upload).await.unwrap();
+    let id = &upload.id;
+    catalog.append_part(id, 0, &part("a", 2)).await.unwrap();
+    catalog.append_part(id, 1, &part("b", 3)).await.unwrap();
+    let rivals = ["c", "d"].map(|key| part(key, 5));
+    let outcomes = rivals
+        .each_ref()
+        .map(|p| catalog.replace_last_part(id, "b", p));
+    let outcomes = futures::future::join_all(outcomes).await;
+    assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 1);
+    let winner = &rivals[outcomes.iter().position(Result::is_ok).unwrap()];
+    let refused = [
+        ("a", part("x", 4)),
+        ("b", part("x", 4)),
+        (&winner.key, part("x", 9)),
+    ];
+    for (key, part) in refused {
+        let outcome = catalog.replace_last_part(id, key, &part).await;
+        assert!(
+            matches!(outcome, Err(CatalogError::Conflict { .. })),
+            "{key}"
+        );
+    }
+    let parts = catalog.upload(id).await.unwrap().parts;
+    assert_eq!(parts, [part("a", 2), winner.clone()]);
+    let unfinished = catalog.unfinished_uploads().await.unwrap();
+    assert!(unfinished.contains(id));
+    catalog.delete_upload(id).await.unwrap();
+    assert!(!catalog.unfinished_uploads().await.unwrap().contains(id));
 }
 
 async fn completion_is_one_transaction(catalog: &dyn Catalog) {
@@ -204,6 +260,7 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
             .await
             .unwrap();
     }
+    assert!(!catalog.unfinished_uploads().await.unwrap().contains(&u1));
     let outbox = catalog.outbox(10).await.unwrap();
     assert_eq!(outbox.len(), 1);
     assert_eq!(outbox[0].content.as_str(), "uploaded");
@@ -212,7 +269,10 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
     assert!(catalog.outbox(10).await.unwrap().is_empty());
     let u2 = upload("u2");
     catalog.create_upload(&u2).await.unwrap();
-    catalog.append_part(&u2.id, 0, 1).await.unwrap();
+    catalog
+        .append_part(&u2.id, 0, &part("u2/0", 1))
+        .await
+        .unwrap();
     catalog.delete_upload(&u2.id).await.unwrap();
     assert!(matches!(
         catalog.upload(&u2.id).await,
@@ -226,8 +286,16 @@ fn upload(id: &str) -> Upload {
         owner: "0xa".into(),
         length: 10,
         metadata: "{}".into(),
+        created_at: 1_700_000_000,
         parts: vec![],
         content: None,
+    }
+}
+
+fn part(key: &str, bytes: u64) -> UploadPart {
+    UploadPart {
+        key: key.into(),
+        bytes,
     }
 }
 

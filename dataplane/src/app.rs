@@ -1,0 +1,104 @@
+//! Composition: command line → process. Each subcommand is one process of the product.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use streamgate_contract::config;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::courier::{self, CourierArgs, PublishArgs};
+
+pub mod all;
+mod roles;
+
+/// The data plane of a StreamGate.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    process: Process,
+}
+
+#[derive(Subcommand)]
+enum Process {
+    /// Every role in one process (topology Compact).
+    All(AllArgs),
+    /// The sidecar of job pods: fetches the source, delivers what the transcoder finishes.
+    Courier(CourierArgs),
+    /// Closes the output of a TranscodeJob.
+    Publish(PublishArgs),
+}
+
+/// Where `all` finds what the operator mounts.
+#[derive(clap::Args, Clone, Debug)]
+pub struct AllArgs {
+    /// Role configuration.
+    #[arg(long, default_value = config::CONFIG_PATH)]
+    pub config: PathBuf,
+    /// Folder of the generated keys.
+    #[arg(long, default_value = config::KEYS_DIR)]
+    pub keys: PathBuf,
+    /// Folder of the S3 credentials.
+    #[arg(long, default_value = config::S3_CREDENTIALS_DIR)]
+    pub s3_credentials: PathBuf,
+}
+
+/// Runs the process that the command line names.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(run(arguments.process)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("streamgate-dataplane: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(process: Process) -> anyhow::Result<u8> {
+    match process {
+        Process::All(args) => all::run(args, terminated()).await.map(|()| 0),
+        Process::Courier(args) => {
+            log("info");
+            courier::run(args, terminated()).await?;
+            Ok(0)
+        }
+        Process::Publish(args) => {
+            log("info");
+            Ok(courier::publish(args).await?)
+        }
+    }
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+async fn terminated() {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Lines of JSON on standard error; a filter that says nothing is `info`.
+fn log(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().json().flatten_event(true);
+    let lines = lines.with_writer(std::io::stderr).with_env_filter(filter);
+    // Fails only when a test has set its own.
+    let _ = lines.try_init();
+}

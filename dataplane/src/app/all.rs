@@ -1,0 +1,113 @@
+//! Every role in one process: configuration → adapters → roles → listeners, and the way back
+//! when the process is told to end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use streamgate_contract::config::{Database, RoleConfig, Storage};
+use streamgate_contract::roles::{ADMIN_PORT, INTERNAL_PORT, PUBLIC_PORT};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::AllArgs;
+use super::roles::{Adapters, Roles};
+use crate::adapters::ethereum::Ethereum;
+use crate::adapters::filesystem::Filesystem;
+use crate::adapters::s3::{Bucket, S3};
+use crate::adapters::sqlite::Sqlite3Catalog;
+use crate::adapters::system_clock::SystemClock;
+use crate::config;
+use crate::health::{self, Health};
+use crate::ports::catalog::Catalog;
+use crate::ports::objects::Objects;
+use crate::server::serve;
+
+/// Time between saying "not ready" and refusing connections, so that nobody is sent here any more.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Serves until `terminated`, then drains.
+///
+/// # Errors
+/// When configuration, keys, store, database or ports are not as they must be.
+pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let config = config::read(&args.config)?;
+    super::log(&config.log);
+    let keys = config::read_keys(&args.keys)?;
+    let registry = prometheus::Registry::new();
+    let adapters = adapters(&config, &args).await?;
+    let health = Health::new(adapters.catalog.clone(), registry.clone());
+    let roles = Roles::new(adapters, &config, &keys, &registry)?;
+
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let tasks = TaskTracker::new();
+    tasks.spawn(serve(
+        listen(ADMIN_PORT).await?,
+        health::routes(health.clone()),
+        stop.clone(),
+    ));
+    let (public, internal) = roles.routes(&config, &registry)?;
+    tasks.spawn(serve(listen(PUBLIC_PORT).await?, public, drain.clone()));
+    tasks.spawn(serve(listen(INTERNAL_PORT).await?, internal, drain.clone()));
+    roles.start(&tasks, &stop);
+    health.serving();
+    tracing::info!(gate = config.gate.name, "serving");
+
+    terminated.await;
+    tracing::info!("draining");
+    health.draining();
+    tokio::time::sleep(FAREWELL).await;
+    drain.cancel();
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
+
+async fn adapters(config: &RoleConfig, args: &AllArgs) -> anyhow::Result<Adapters> {
+    let client = kube::Client::try_default().await;
+    Ok(Adapters {
+        objects: objects(&config.storage, args)?,
+        catalog: catalog(&config.database).await?,
+        chain: Arc::new(Ethereum::new(&config.chains).map_err(anyhow::Error::from_boxed)?),
+        clock: Arc::new(SystemClock),
+        client: client.context("cannot reach the Kubernetes API; check the service account")?,
+    })
+}
+
+fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>> {
+    Ok(match storage {
+        Storage::Filesystem { path } => {
+            let opened = Filesystem::open(path);
+            Arc::new(opened.with_context(|| format!("cannot use the folder {path}"))?)
+        }
+        Storage::S3 {
+            bucket,
+            region,
+            endpoint,
+            force_path_style,
+        } => Arc::new(S3::new(Bucket {
+            name: bucket.clone(),
+            region: region.clone(),
+            endpoint: endpoint.clone(),
+            force_path_style: *force_path_style,
+            credentials: args.s3_credentials.clone(),
+        })),
+    })
+}
+
+async fn catalog(database: &Database) -> anyhow::Result<Arc<dyn Catalog>> {
+    let Database::Sqlite { path } = database;
+    let catalog = Sqlite3Catalog::open(path.as_ref()).await;
+    Ok(Arc::new(
+        catalog.with_context(|| format!("cannot open {path}"))?,
+    ))
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("cannot listen on port {port}"))
+}

@@ -1,0 +1,190 @@
+//! The roles of this process, made of adapters, and what they serve.
+
+use std::sync::Arc;
+
+use axum::Router;
+use prometheus::Registry;
+use streamgate_contract::config::RoleConfig;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::kubernetes::Kubernetes;
+use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::config::Keys;
+use crate::edge::Edge;
+use crate::ports::catalog::Catalog;
+use crate::ports::chain::Chain;
+use crate::ports::clock::Clock;
+use crate::ports::objects::Objects;
+use crate::services::auth::{self, Auth};
+use crate::services::metadata::{self, Metadata};
+use crate::services::streaming::{self, Streaming};
+use crate::services::upload::{self, UploadService};
+use crate::services::worker::{self, Worker, signature::UrlKey};
+use crate::tokens::{Signer, Verifier};
+
+/// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
+const SEGMENT_CACHE_BYTES: u64 = 256 << 20;
+
+/// What the roles work on.
+#[derive(Clone)]
+pub struct Adapters {
+    /// The store.
+    pub objects: Arc<dyn Objects>,
+    /// The catalog.
+    pub catalog: Arc<dyn Catalog>,
+    /// Blockchains.
+    pub chain: Arc<dyn Chain>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The Kubernetes API.
+    pub client: kube::Client,
+}
+
+/// Every role.
+pub struct Roles {
+    auth: Arc<Auth>,
+    metadata: Arc<Metadata>,
+    streaming: Arc<Streaming>,
+    upload: Arc<UploadService>,
+    jobs: Arc<Kubernetes>,
+    worker: Arc<Worker>,
+}
+
+impl Roles {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// When a key is not valid.
+    pub fn new(
+        on: Adapters,
+        config: &RoleConfig,
+        keys: &Keys,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        let auth = Arc::new(auth(&on, config, keys, registry)?);
+        let metadata = Metadata::new(
+            on.catalog.clone(),
+            &config.rules,
+            config.default_rule.clone(),
+        );
+        let jobs = Arc::new(jobs(&on, config));
+        Ok(Self {
+            worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
+            jobs,
+            streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
+            upload: Arc::new(upload(&on, config, registry)?),
+            metadata: Arc::new(metadata),
+            auth,
+        })
+    }
+
+    /// Routes of the public and of the internal listener.
+    ///
+    /// # Errors
+    /// When metrics are registered already.
+    pub fn routes(
+        &self,
+        config: &RoleConfig,
+        registry: &Registry,
+    ) -> anyhow::Result<(Router, Router)> {
+        let edge = Edge::new(&config.limits, self.auth.clone(), registry)?;
+        let api = auth::http::routes(self.auth.clone())
+            .merge(metadata::http::routes(self.metadata.clone()))
+            .merge(upload::http::routes(self.upload.clone()));
+        let playback = streaming::http::routes(self.streaming.clone());
+        Ok((edge.public(api, playback), edge.internal(worker::http::internal_routes(self.worker.clone()))))
+    }
+
+    /// Starts what the roles do without being asked.
+    pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        tasks.spawn(self.streaming.clone().run(stop.clone()));
+        tasks.spawn(self.upload.clone().run(stop.clone()));
+        tasks.spawn(self.worker.clone().run(stop.clone()));
+        let (jobs, stop) = (self.jobs.clone(), stop.clone());
+        tasks.spawn(async move { jobs.run(stop).await });
+    }
+}
+
+fn auth(
+    on: &Adapters,
+    config: &RoleConfig,
+    keys: &Keys,
+    registry: &Registry,
+) -> anyhow::Result<Auth> {
+    let parts = auth::Parts {
+        catalog: on.catalog.clone(),
+        chain: on.chain.clone(),
+        clock: on.clock.clone(),
+        session_key: Signer::from_pem(&keys.session)?,
+        playback_key: Signer::from_pem(&keys.playback)?,
+    };
+    Ok(Auth::new(parts, config, registry)?)
+}
+
+fn streaming(
+    on: &Adapters,
+    config: &RoleConfig,
+    keys: &Keys,
+    entitlements: Arc<Auth>,
+    registry: &Registry,
+) -> anyhow::Result<Streaming> {
+    let parts = streaming::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        entitlements,
+        clock: on.clock.clone(),
+        playback_key: Verifier::from_pem(&keys.playback_public)?,
+        public_url: config.public_url.clone(),
+        cache_bytes: SEGMENT_CACHE_BYTES,
+    };
+    Ok(Streaming::new(parts, registry)?)
+}
+
+fn upload(
+    on: &Adapters,
+    config: &RoleConfig,
+    registry: &Registry,
+) -> anyhow::Result<UploadService> {
+    let settings = upload::Settings {
+        max_upload_bytes: config.limits.max_upload_bytes,
+        rules: config.rules.clone(),
+        default_rule: config.default_rule.clone(),
+    };
+    let objects = on.objects.clone();
+    // The upload role needs but a part of the catalog.
+    let uploads = on.catalog.clone();
+    Ok(UploadService::new(
+        objects,
+        uploads,
+        on.clock.clone(),
+        settings,
+        registry,
+    )?)
+}
+
+/// TranscodeJobs of the gate's namespace and of those it allows.
+fn jobs(on: &Adapters, config: &RoleConfig) -> Kubernetes {
+    let allowed = config.gate.allowed_namespaces.iter().cloned();
+    let own = std::iter::once(config.gate.namespace.clone());
+    Kubernetes::new(on.client.clone(), own.chain(allowed))
+}
+
+fn worker(
+    on: &Adapters,
+    config: &RoleConfig,
+    keys: &Keys,
+    jobs: Arc<Kubernetes>,
+    registry: &Registry,
+) -> anyhow::Result<Worker> {
+    let audience = config.gate.uid.clone();
+    let parts = worker::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        jobs,
+        tokens: Arc::new(ClusterTokens::new(on.client.clone(), audience, on.clock.clone())),
+        clock: on.clock.clone(),
+        url_key: UrlKey::new(keys.object_url.to_vec())?,
+    };
+    Ok(Worker::new(parts, config, registry)?)
+}

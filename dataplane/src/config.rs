@@ -1,0 +1,121 @@
+//! Reads what the operator mounts: the role configuration and the keys. Anything wrong with them
+//! ends the process at its start, with the file and what to do.
+
+use std::path::{Path, PathBuf};
+
+use streamgate_contract::config::{self, RoleConfig};
+
+/// Why the process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file is missing or cannot be read.
+    #[error("cannot read {path}; check that it is mounted")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The configuration is not what this version expects.
+    #[error("{path} is not a role configuration of this version: {detail}")]
+    Invalid {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        detail: String,
+    },
+    /// A key is not what it should be.
+    #[error("key file {path} is not valid: {detail}; restore Secret <gate>-keys")]
+    InvalidKey {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong; never the key.
+        detail: &'static str,
+    },
+}
+
+/// The generated keys, as their files hold them.
+#[derive(Clone)]
+pub struct Keys {
+    /// Signs sessions: Ed25519, PKCS#8 PEM.
+    pub session: String,
+    /// Signs playback handles: Ed25519, PKCS#8 PEM.
+    pub playback: String,
+    /// Verifies playback handles: Ed25519, SPKI PEM.
+    pub playback_public: String,
+    /// Signs internal object URLs.
+    pub object_url: [u8; 32],
+}
+
+/// Reads the role configuration.
+///
+/// # Errors
+/// When the file is missing or holds something else.
+pub fn read(path: &Path) -> Result<RoleConfig, ConfigError> {
+    let text = read_text(path)?;
+    serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+/// Reads the keys of a folder.
+///
+/// # Errors
+/// When one is missing or is no key.
+pub fn read_keys(dir: &Path) -> Result<Keys, ConfigError> {
+    let pem = |name: &str| {
+        let path = dir.join(name);
+        let text = read_text(&path)?;
+        if text.starts_with("-----BEGIN ") {
+            return Ok(text);
+        }
+        let detail = "it is not PEM";
+        Err(ConfigError::InvalidKey { path, detail })
+    };
+    Ok(Keys {
+        session: pem(config::SESSION_KEY)?,
+        playback: pem(config::PLAYBACK_KEY)?,
+        playback_public: pem(config::PLAYBACK_PUBLIC_KEY)?,
+        object_url: read_bytes(&dir.join(config::OBJECT_URL_KEY))?,
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_bytes(path: &Path) -> Result<[u8; 32], ConfigError> {
+    let bytes = std::fs::read(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    bytes.try_into().map_err(|_| ConfigError::InvalidKey {
+        path: path.to_owned(),
+        detail: "it must be 32 bytes",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_file_and_what_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        assert!(read(&path).unwrap_err().to_string().contains("config.yaml"));
+        std::fs::write(&path, "gate: {namespace: a}\nunknown: 1\n").unwrap();
+        let text = read(&path).unwrap_err().to_string();
+        assert!(text.contains("not a role configuration"), "{text}");
+        std::fs::write(dir.path().join("session.pem"), "nonsense").unwrap();
+        let text = read_keys(dir.path()).err().map(|e| e.to_string());
+        assert!(
+            text.as_deref()
+                .is_some_and(|t| t.contains("session.pem") && !t.contains("nonsense"))
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! What a Plan pod hands in before any segment: the plan, read from hostile hands, and the init
+//! segments it names.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use streamgate_contract::job_api::Object;
+use streamgate_contract::job_files::{
+    MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, OUT, Order, PLAN, SegmentName, init_name,
+};
+use streamgate_contract::plan::{Plan, TrackPlan};
+
+use super::deliver::{Delivery, PARALLEL};
+use super::expected::has_distinct_tracks;
+use super::folder::Folder;
+use super::halt::Halt;
+use super::send::Hashed;
+
+/// A plan the worker has accepted.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) committed: Vec<SegmentName>,
+}
+
+impl Delivery<'_> {
+    /// Waits for the plan, hands it in and delivers its init segments; `None` when stopped first.
+    /// The files stay, so that a courier started again can do the same once more.
+    pub(super) async fn plan(
+        &mut self,
+        mut committed: Vec<SegmentName>,
+    ) -> Result<Option<Planned>, Halt> {
+        let Some(plan) = self.await_plan().await? else {
+            return Ok(None);
+        };
+        let inits = inits(self.folder, &plan).await?;
+        committed.extend(stored(self.worker.plan(&plan).await?.order, &plan)?);
+        let worker = self.worker;
+        stream::iter(plan.tracks.iter().zip(&inits))
+            .map(Ok)
+            .try_for_each_concurrent(PARALLEL, |(track, init)| async move {
+                let track = track.id.clone();
+                init.deliver(&Object::Init { track }, worker).await
+            })
+            .await?;
+        Ok(Some(Planned { plan, committed }))
+    }
+
+    async fn await_plan(&mut self) -> Result<Option<Plan>, Halt> {
+        let path = format!("{OUT}/{PLAN}");
+        loop {
+            if let Some(found) = self.folder.find(&path, MAX_PLAN_BYTES)? {
+                return parse(&found.read()?).map(Some);
+            }
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            self.listen()?;
+            self.pause().await;
+        }
+    }
+}
+
+/// The init segments, each exactly what the plan says.
+async fn inits(folder: &Folder, plan: &Plan) -> Result<Vec<Hashed>, Halt> {
+    let mut inits = Vec::new();
+    for track in &plan.tracks {
+        inits.push(init(folder, track).await?);
+    }
+    Ok(inits)
+}
+
+async fn init(folder: &Folder, track: &TrackPlan) -> Result<Hashed, Halt> {
+    let path = format!("{OUT}/{}", init_name(&track.id));
+    let refused = |why| Halt::FileRefused {
+        name: path.clone(),
+        why,
+    };
+    let found = folder.find(&path, MAX_SEGMENT_BYTES)?;
+    let init = Hashed::new(found.ok_or_else(|| refused("it is missing"))?).await?;
+    match init.sha256 == track.init_sha256 && init.bytes() == track.init_bytes {
+        true => Ok(init),
+        false => Err(refused("it is not what the plan says")),
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Plan, Halt> {
+    let plan: Plan = serde_json::from_slice(text)
+        .map_err(|_| Halt::BadPlan("it is not understood".to_owned()))?;
+    if has_distinct_tracks(&plan) {
+        return Ok(plan);
+    }
+    Err(Halt::BadPlan("it names no track, or one twice".to_owned()))
+}
+
+/// What of the output is committed, if its plan is this one.
+fn stored(order: Order, ours: &Plan) -> Result<Vec<SegmentName>, Halt> {
+    match order {
+        Order::Encode { plan, .. } if *plan != *ours => Err(Halt::PlanDiffers),
+        Order::Encode { committed, .. } | Order::Plan { committed, .. } => Ok(committed),
+    }
+}

@@ -1,0 +1,90 @@
+//! Brings the source: just the bytes a step reads, into a sparse file that the transcoder sees
+//! when all of them are there.
+
+mod mounted;
+mod parts;
+mod pieces;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use streamgate_contract::job_api::{Assignment, SourceAccess, SourcePart};
+use streamgate_contract::job_files::Order;
+use streamgate_contract::plan::ByteRange;
+
+use super::folder::Folder;
+use super::halt::{Doing, Halt};
+use super::worker::Worker;
+
+/// Fetches what `assignment` needs into the folder.
+pub(super) async fn fetch(
+    assignment: &Assignment,
+    folder: &Folder,
+    worker: &Worker,
+    mount: Option<&Path>,
+) -> Result<(), Halt> {
+    let target = Arc::new(folder.create_source()?);
+    match &assignment.source {
+        SourceAccess::Parts { parts } => {
+            let wanted = wanted(&assignment.order, total(parts))?;
+            size(&target, &assignment.order, &wanted)?;
+            parts::fetch(parts, &wanted, worker, &target).await?;
+        }
+        SourceAccess::Mounted { path } => {
+            let file = mounted::open(mount, path)?;
+            let bytes = file.metadata().doing("inspect the source")?.len();
+            let wanted = wanted(&assignment.order, bytes)?;
+            size(&target, &assignment.order, &wanted)?;
+            mounted::copy(&Arc::new(file), bytes, &wanted, &target).await?;
+        }
+    }
+    folder.finish_source()
+}
+
+/// The bytes a step reads of a source that has `bytes` bytes now.
+fn wanted(order: &Order, bytes: u64) -> Result<Vec<ByteRange>, Halt> {
+    match order {
+        Order::Plan { .. } => Ok(vec![ByteRange {
+            start: 0,
+            end: bytes,
+        }]),
+        Order::Encode { plan, .. } if plan.source.bytes > bytes => Err(Halt::SourceTruncated {
+            has: bytes,
+            wanted: plan.source.bytes - 1,
+        }),
+        Order::Encode { bytes, .. } => Ok(bytes.clone()),
+    }
+}
+
+/// Bytes of the objects together.
+fn total(parts: &[SourcePart]) -> u64 {
+    parts.iter().fold(0, |sum, p| sum.saturating_add(p.bytes))
+}
+
+/// Gives the file its full length; what is not fetched stays a hole.
+fn size(target: &File, order: &Order, wanted: &[ByteRange]) -> Result<(), Halt> {
+    let bytes = match order {
+        Order::Plan { .. } => wanted.last().map_or(0, |range| range.end),
+        Order::Encode { plan, .. } => plan.source.bytes,
+    };
+    target.set_len(bytes).doing("give the source its length")
+}
+
+/// Writes off the async threads.
+async fn write_at(target: &Arc<File>, bytes: Vec<u8>, at: u64) -> Result<(), Halt> {
+    let target = target.clone();
+    blocking(move || target.write_all_at(&bytes, at))
+        .await
+        .doing("write the source")
+}
+
+/// Runs file work off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
+}

@@ -1,0 +1,283 @@
+//! What a request is refused with. Services fail with their own typed errors; each becomes a
+//! [`Problem`], and the table from [`Kind`] to a status code is here and nowhere else.
+//! Source: RFC 9457 (problem details), RFC 9110 (status codes), RFC 6750 (`WWW-Authenticate`).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::ports::catalog::CatalogError;
+use crate::ports::identity::{Denied, Requirement};
+use crate::ports::objects::ObjectsError;
+
+/// What went wrong, as far as HTTP tells it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is malformed.
+    Invalid,
+    /// Nobody is signed in, or the token proves nothing.
+    Unauthenticated,
+    /// Somebody is known and may not.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The method does not apply to this route.
+    MethodNotAllowed,
+    /// The state does not allow it, such as an offset that moved on.
+    Conflict,
+    /// It is gone and will not come back.
+    Gone,
+    /// A precondition of the request does not hold.
+    PreconditionFailed,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// The body's media type is not taken here.
+    UnsupportedMediaType,
+    /// The range does not lie in the object.
+    RangeNotSatisfiable,
+    /// The request is well-formed and refused for good.
+    Unprocessable,
+    /// Too many requests; the caller waits.
+    TooManyRequests,
+    /// A bug or a broken invariant of ours.
+    Internal,
+    /// A part we rely on does not answer; the caller tries again.
+    Unavailable,
+    /// A part we rely on took too long.
+    Timeout,
+    /// No room to store it.
+    Full,
+}
+
+impl Kind {
+    const fn status(self) -> StatusCode {
+        match self {
+            Kind::Invalid => StatusCode::BAD_REQUEST,
+            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Gone => StatusCode::GONE,
+            Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+            Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::Full => StatusCode::INSUFFICIENT_STORAGE,
+        }
+    }
+}
+
+/// A refusal, rendered as `application/problem+json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    kind: Kind,
+    reason: &'static str,
+    detail: String,
+    members: Map<String, Value>,
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A refusal with a stable CamelCase reason and a sentence that says what was wrong and what
+    /// to do. Never put a token, handle or signed URL into the sentence.
+    pub fn new(kind: Kind, reason: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            reason,
+            detail: detail.into(),
+            members: Map::new(),
+            retry_after: None,
+        }
+    }
+
+    /// Adds an extension member, such as `required`.
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Says after how many seconds to try again.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What kind of refusal it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its stable word.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// A failure that is ours, logged with its causes; the caller sees a sentence without them.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        log(error);
+        let detail = "something went wrong here; try again, and tell the operator if it stays";
+        Self::new(Kind::Internal, "InternalError", detail)
+    }
+}
+
+/// Media type of a problem.
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.kind.status();
+        let mut body = self.members;
+        body.insert("type".into(), "about:blank".into());
+        let title = status.canonical_reason().unwrap_or_default();
+        body.insert("title".into(), title.into());
+        body.insert("status".into(), status.as_u16().into());
+        body.insert("reason".into(), self.reason.into());
+        body.insert("detail".into(), self.detail.into());
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.kind == Kind::Unauthenticated {
+            let challenge = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        // Layers outside count refusals by their reason.
+        response.extensions_mut().insert(Reason(self.reason));
+        response
+    }
+}
+
+/// Reason of a refused request, for the layers that count and log.
+#[derive(Clone, Copy, Debug)]
+pub struct Reason(pub &'static str);
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match &error {
+            CatalogError::NotFound { .. } => {
+                Problem::new(Kind::NotFound, "NotFound", error.to_string())
+            }
+            CatalogError::Conflict { .. } => {
+                Problem::new(Kind::Conflict, "Conflict", error.to_string())
+            }
+            CatalogError::Unavailable { .. } => {
+                unavailable(&error, "CatalogUnavailable", "the catalog does not answer")
+            }
+        }
+    }
+}
+
+impl From<ObjectsError> for Problem {
+    fn from(error: ObjectsError) -> Self {
+        match &error {
+            ObjectsError::InvalidKey(_) => {
+                Problem::new(Kind::Invalid, "InvalidKey", error.to_string())
+            }
+            ObjectsError::NotFound(_) => {
+                Problem::new(Kind::NotFound, "NotFound", "the object does not exist")
+            }
+            ObjectsError::OutsideObject { .. } => Problem::new(
+                Kind::RangeNotSatisfiable,
+                "RangeNotSatisfiable",
+                error.to_string(),
+            ),
+            ObjectsError::Full(_) => {
+                Problem::new(Kind::Full, "StoreFull", "the store has no room left")
+            }
+            ObjectsError::Unavailable { .. } => {
+                unavailable(&error, "StoreUnavailable", "the store does not answer")
+            }
+        }
+    }
+}
+
+impl From<&Denied> for Problem {
+    fn from(denied: &Denied) -> Self {
+        let refused = |kind, reason| Problem::new(kind, reason, denied.to_string());
+        match denied {
+            Denied::NotPlayable(_) => refused(Kind::NotFound, "NotPlayable"),
+            Denied::OwnerOnly(_) => refused(Kind::Forbidden, "OwnerOnly"),
+            Denied::TokenRequired(requirement) => {
+                refused(Kind::Forbidden, "TokenRequired").with("required", required(requirement))
+            }
+            Denied::SessionEnded => refused(Kind::Unauthenticated, "SessionEnded"),
+            Denied::Undecided(_) => unavailable(
+                denied,
+                "EntitlementUndecided",
+                "whether the wallet holds the token cannot be checked now",
+            ),
+        }
+    }
+}
+
+/// What somebody would need, as JSON.
+pub fn required(requirement: &Requirement) -> Value {
+    let Requirement { rule, erc721 } = requirement;
+    let mut required = serde_json::json!({"rule": rule, "standard": "ERC-721"});
+    required["chain"] = erc721.chain.clone().into();
+    required["contract"] = erc721.contract.clone().into();
+    if let Some(id) = &erc721.token_id {
+        required["tokenId"] = id.clone().into();
+    }
+    required
+}
+
+/// A part we rely on failed: logged with its causes, told without them.
+pub fn unavailable(
+    error: &(dyn std::error::Error + 'static),
+    reason: &'static str,
+    detail: &str,
+) -> Problem {
+    log(error);
+    Problem::new(Kind::Unavailable, reason, format!("{detail}; try again")).retry_after(2)
+}
+
+fn log(error: &(dyn std::error::Error + 'static)) {
+    let chain: Vec<String> = std::iter::successors(Some(error), |e| e.source())
+        .map(ToString::to_string)
+        .collect();
+    tracing::error!(error = chain.join(": "), "request failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(problem: Problem) -> (StatusCode, Value) {
+        let response = problem.into_response();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 16).await;
+        (status, serde_json::from_slice(&bytes.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_reason_and_requirement() {
+        let required = serde_json::json!({"chain": "local"});
+        let problem =
+            Problem::new(Kind::Forbidden, "TokenRequired", "hold one").with("required", required);
+        let (status, body) = body(problem).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert_eq!(body["reason"], "TokenRequired");
+        assert_eq!(body["required"]["chain"], "local");
+        assert_eq!(body["status"], 403);
+    }
+
+    #[tokio::test]
+    async fn nobody_known_is_challenged() {
+        let response =
+            Problem::new(Kind::Unauthenticated, "SignInRequired", "sign in").into_response();
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+    }
+}

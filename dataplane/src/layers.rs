@@ -1,0 +1,9 @@
+//! Layers of the request path, one concern each. Their order, with reasons, is in `edge.rs`.
+
+pub mod authenticate;
+pub mod cache;
+pub mod deadline;
+pub mod limit;
+pub mod metrics;
+pub mod request_id;
+pub mod trace;

@@ -1,0 +1,93 @@
+//! Who is asking, and may they watch: what the roles ask `auth`, in the same process or over the
+//! network.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use streamgate_contract::ContentId;
+use streamgate_contract::rules::Erc721Rule;
+
+use super::Source;
+use super::chain::Wallet;
+use super::clock::UnixSeconds;
+
+/// Somebody who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The wallet that signed in.
+    pub wallet: Wallet,
+    /// May upload.
+    pub creator: bool,
+    /// May do everything.
+    pub admin: bool,
+}
+
+/// Why a session token proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Malformed, forged, expired, ended, or a token of another kind.
+    #[error("the session token is not valid; sign in again")]
+    Refused,
+    /// It cannot be decided now.
+    #[error("sessions cannot be checked now; try again")]
+    Unavailable(#[source] Source),
+}
+
+/// Tells who a session token belongs to.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// Verifies a session token.
+    async fn identify(&self, token: &str) -> Result<Principal, IdentityError>;
+}
+
+/// That somebody may watch a content, for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Until when, before it must be asked again.
+    pub until: UnixSeconds,
+    /// Revocation epoch it was granted in; a later epoch ends it.
+    pub epoch: u64,
+}
+
+/// What a refused viewer would need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Name of the rule.
+    pub rule: String,
+    /// The token to hold.
+    pub erc721: Erc721Rule,
+}
+
+/// Why somebody may not watch, or why that cannot be decided. Fails closed: every error refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// The content does not exist, is withdrawn, or has nothing to play.
+    #[error("content {0} cannot be played")]
+    NotPlayable(ContentId),
+    /// The content has no rule: only its owner may watch.
+    #[error("content {0} is its owner's alone")]
+    OwnerOnly(ContentId),
+    /// The wallet does not hold what the rule names.
+    #[error("this content needs a token of contract {contract} on chain {chain}; get one and try again",
+        contract = .0.erc721.contract, chain = .0.erc721.chain)]
+    TokenRequired(Requirement),
+    /// The session behind the handle has ended.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    /// The chain does not answer, or the rule cannot be checked.
+    #[error("whether the wallet holds the token cannot be checked now; try again")]
+    Undecided(#[source] Source),
+}
+
+/// Decides who may watch what.
+#[async_trait]
+pub trait Entitlements: Send + Sync {
+    /// Asks anew whether `wallet`, in `session`, may watch `content`.
+    async fn entitle(
+        &self,
+        wallet: Wallet,
+        session: &str,
+        content: &ContentId,
+    ) -> Result<Lease, Denied>;
+    /// The revocation epoch now.
+    async fn epoch(&self) -> Result<u64, Denied>;
+}

@@ -1,0 +1,95 @@
+//! TranscodeJobs and pod tokens in memory, for tests of what stands on the ports.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use streamgate_crds::TranscodeJobSpec;
+use streamgate_crds::transcode_job::{Phase, Progress};
+
+use super::{Job, Jobs, JobsError, Made, Pod, PodTokens, TokenError, Written};
+
+/// Jobs by UID, progress writes by job name, in order. A token is `namespace/pod`.
+#[derive(Default)]
+pub struct MemoryJobs {
+    /// What there is.
+    pub jobs: Mutex<BTreeMap<String, Job>>,
+    /// What was written.
+    pub writes: Mutex<Vec<(String, Progress)>>,
+}
+
+impl MemoryJobs {
+    /// Adds or replaces a job.
+    pub fn put(&self, job: Job) {
+        self.jobs.lock().unwrap().insert(job.uid.clone(), job);
+    }
+
+    /// Changes a job's phase, as the operator would.
+    pub fn phase(&self, uid: &str, phase: Phase) {
+        let mut jobs = self.jobs.lock().unwrap();
+        let job = jobs.get_mut(uid).unwrap();
+        job.phase = phase;
+        job.version.push('x');
+    }
+}
+
+#[async_trait]
+impl Jobs for MemoryJobs {
+    async fn job(&self, namespace: &str, uid: &str) -> Result<Option<Job>, JobsError> {
+        let job = self.jobs.lock().unwrap().get(uid).cloned();
+        Ok(job.filter(|job| job.namespace == namespace))
+    }
+
+    async fn create(
+        &self,
+        namespace: &str,
+        name: &str,
+        spec: &TranscodeJobSpec,
+    ) -> Result<Made, JobsError> {
+        let mut jobs = self.jobs.lock().unwrap();
+        match jobs.values().find(|job| job.name == name) {
+            Some(job) if *job.spec == *spec => return Ok(Made::Existed),
+            Some(_) => {
+                let (namespace, name) = (namespace.to_owned(), name.to_owned());
+                return Err(JobsError::Taken { namespace, name });
+            }
+            None => {}
+        }
+        let job = Job {
+            uid: format!("uid-of-{name}"),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            version: "1".into(),
+            spec: Arc::new(spec.clone()),
+            phase: Phase::Pending,
+            attempt: 0,
+            deleted: false,
+        };
+        jobs.insert(job.uid.clone(), job);
+        Ok(Made::Created)
+    }
+
+    async fn write_progress(&self, job: &Job, progress: &Progress) -> Result<Written, JobsError> {
+        let mut jobs = self.jobs.lock().unwrap();
+        let Some(kept) = jobs.get_mut(&job.uid).filter(|j| j.version == job.version) else {
+            return Ok(Written::Stale);
+        };
+        kept.version.push('p');
+        let written = (job.name.clone(), progress.clone());
+        self.writes.lock().unwrap().push(written);
+        Ok(Written::Done)
+    }
+}
+
+#[async_trait]
+impl PodTokens for MemoryJobs {
+    async fn verify(&self, token: &str) -> Result<Pod, TokenError> {
+        let (namespace, name) = token
+            .split_once('/')
+            .ok_or(TokenError::Refused("it is malformed"))?;
+        Ok(Pod {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}

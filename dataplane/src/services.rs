@@ -1,0 +1,7 @@
+//! The roles. A service knows ports; only its `http.rs` knows HTTP: parse, one call, render.
+
+pub mod auth;
+pub mod metadata;
+pub mod streaming;
+pub mod upload;
+pub mod worker;

@@ -1,0 +1,132 @@
+//! Role `auth`: signs people in with their wallet, ends sessions, decides who may watch what and
+//! makes playback handles.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use moka::future::Cache;
+use streamgate_contract::config::{self, People, RoleConfig};
+use streamgate_contract::rules::{Erc721Rule, GateRule};
+
+use crate::ports::catalog::Catalog;
+use crate::ports::chain::{Chain, Wallet};
+use crate::ports::clock::Clock;
+use crate::tokens::{Jwk, Signer};
+
+mod entitle;
+mod error;
+pub mod http;
+mod metrics;
+mod playback;
+mod rules;
+mod sessions;
+mod sign_in;
+mod siwe;
+mod verify;
+
+pub use error::AuthError;
+pub use playback::Playback;
+pub use sessions::Profile;
+pub use sign_in::{Challenge, SignedIn};
+
+use entitle::Answer;
+use metrics::Metrics;
+
+/// Most wallets and rules whose answers are remembered.
+const MAX_ANSWERS: u64 = 100_000;
+/// Most sessions of which it is remembered whether they were ended.
+const MAX_SESSIONS: u64 = 100_000;
+
+/// What the role is made of.
+pub struct Parts {
+    /// Contents, nonces and sessions.
+    pub catalog: Arc<dyn Catalog>,
+    /// Blockchains.
+    pub chain: Arc<dyn Chain>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Signs sessions.
+    pub session_key: Signer,
+    /// Signs playback handles.
+    pub playback_key: Signer,
+}
+
+/// The role.
+pub struct Auth {
+    catalog: Arc<dyn Catalog>,
+    chain: Arc<dyn Chain>,
+    clock: Arc<dyn Clock>,
+    session_key: Signer,
+    playback_key: Signer,
+    public_url: String,
+    settings: config::Auth,
+    people: People,
+    chain_ids: Vec<u64>,
+    rules: HashMap<String, GateRule>,
+    rules_hash: String,
+    default_rule: Option<String>,
+    /// What chains said, by who was asked about and which rule.
+    answers: Cache<(Wallet, Erc721Rule), Answer>,
+    /// Whether a session was ended, by session and revocation epoch.
+    ended: Cache<(String, u64), bool>,
+    metrics: Metrics,
+}
+
+impl Auth {
+    /// Makes the role.
+    ///
+    /// # Errors
+    /// When its metrics are registered already.
+    pub fn new(
+        parts: Parts,
+        config: &RoleConfig,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let rules = config.rules.iter().map(|r| (r.name.clone(), r.clone()));
+        Ok(Self {
+            catalog: parts.catalog,
+            chain: parts.chain,
+            clock: parts.clock,
+            session_key: parts.session_key,
+            playback_key: parts.playback_key,
+            public_url: config.public_url.clone(),
+            settings: config.auth.clone(),
+            people: lower_case(&config.people),
+            chain_ids: chain_ids(&config.chains),
+            rules: rules.collect(),
+            rules_hash: rules::hash(&config.rules, config.default_rule.as_deref()),
+            default_rule: config.default_rule.clone(),
+            answers: Cache::new(MAX_ANSWERS),
+            ended: Cache::new(MAX_SESSIONS),
+            metrics: Metrics::new(registry)?,
+        })
+    }
+
+    /// Public keys of every kind of token.
+    pub fn keys(&self) -> Vec<Jwk> {
+        let keys = [&self.session_key, &self.playback_key];
+        keys.map(|key| key.verifier().jwk()).to_vec()
+    }
+}
+
+/// Chains a sign-in message may name: the configured ones, Ethereum's own when there is none.
+fn chain_ids(chains: &[config::Chain]) -> Vec<u64> {
+    const ETHEREUM: u64 = 1;
+    match chains {
+        [] => vec![ETHEREUM],
+        chains => chains.iter().map(|c| c.chain_id).collect(),
+    }
+}
+
+fn lower_case(people: &People) -> People {
+    let lower = |list: &[String]| list.iter().map(|w| w.to_ascii_lowercase()).collect();
+    People {
+        creators: lower(&people.creators),
+        admins: lower(&people.admins),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

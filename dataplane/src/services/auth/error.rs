@@ -1,0 +1,45 @@
+//! Why the auth role refuses.
+
+use crate::ports::catalog::CatalogError;
+use crate::ports::identity::Denied;
+use crate::tokens::KeyError;
+
+use super::siwe::Malformed;
+
+/// A refusal of the role.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The text is no sign-in message.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The chain asked for is none of the gate's.
+    #[error("chain id {0} is not configured here; use one of the gate's chains")]
+    UnknownChain(u64),
+    /// The message is for somebody else.
+    #[error("the message's {0} is not this gate's; ask for a challenge here and sign that")]
+    Foreign(&'static str),
+    /// The message is not good now.
+    #[error("the message {0}; ask for a new challenge")]
+    OutOfTime(&'static str),
+    /// The signature is not one.
+    #[error("the signature {0}")]
+    InvalidSignature(&'static str),
+    /// The signature is another wallet's, or over another message.
+    #[error("the signature is not the message's account's; sign with the wallet it names")]
+    WrongSigner,
+    /// The nonce was not given out here, was used, or has expired.
+    #[error("the nonce is unknown, used or expired; ask for a new challenge")]
+    NonceSpent,
+    /// The content cannot be watched by whoever asks.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A token could not be signed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The clock shows a time nobody can write.
+    #[error("the clock of this machine is wrong; set it")]
+    Clock,
+}

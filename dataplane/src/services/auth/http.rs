@@ -1,0 +1,209 @@
+//! HTTP of the auth role.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+use streamgate_contract::ContentId;
+
+use super::error::AuthError;
+use super::{Auth, Profile};
+use crate::error::{Kind, Problem};
+use crate::layers::authenticate::{SESSION_COOKIE, session_token};
+use crate::ports::chain::Wallet;
+use crate::ports::clock::UnixSeconds;
+use crate::ports::identity::IdentityError;
+
+/// Largest body of a request; the largest message and its signature fit.
+const MAX_BODY_BYTES: usize = 16 << 10;
+/// How long others may keep the keys, in seconds.
+const KEYS_CACHE: &str = "public, max-age=300";
+
+/// Routes of the public listener.
+pub fn routes(auth: Arc<Auth>) -> Router {
+    Router::new()
+        .route("/api/v1/auth/challenge", post(challenge))
+        .route("/api/v1/auth/login", post(login))
+        .route("/api/v1/auth/logout", post(logout))
+        .route("/api/v1/auth/profile", get(profile))
+        .route("/api/v1/playback", post(playback))
+        .route("/.well-known/jwks.json", get(keys))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(auth)
+}
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn body<T>(body: Body<T>) -> Result<T, Problem> {
+    let Json(value) = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            Kind::TooLarge,
+            "BodyTooLarge",
+            "the body may have 16 KiB at most",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            let detail = "send JSON with Content-Type: application/json";
+            Problem::new(Kind::UnsupportedMediaType, "NotJson", detail)
+        }
+        _ => Problem::new(Kind::Invalid, "InvalidBody", rejection.body_text()),
+    })?;
+    Ok(value)
+}
+
+/// RFC 3339 text of a time.
+fn rfc3339(time: UnixSeconds) -> Option<String> {
+    Some(jiff::Timestamp::from_second(time).ok()?.to_string())
+}
+
+/// An answer that nobody keeps.
+fn secret(value: serde_json::Value) -> Response {
+    (
+        AppendHeaders([(header::CACHE_CONTROL, "no-store")]),
+        Json(value),
+    )
+        .into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChallengeRequest {
+    address: String,
+    chain_id: Option<u64>,
+}
+
+async fn challenge(
+    State(auth): State<Arc<Auth>>,
+    request: Body<ChallengeRequest>,
+) -> Result<Response, Problem> {
+    let request = body(request)?;
+    let wallet: Result<Wallet, _> = request.address.parse();
+    let wallet =
+        wallet.map_err(|e| Problem::new(Kind::Invalid, "InvalidAddress", e.to_string()))?;
+    let challenge = auth.challenge(wallet, request.chain_id).await?;
+    let expires = rfc3339(challenge.expires);
+    Ok(secret(
+        json!({"message": challenge.message, "expiresAt": expires}),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginRequest {
+    message: String,
+    signature: String,
+}
+
+async fn login(
+    State(auth): State<Arc<Auth>>,
+    request: Body<LoginRequest>,
+) -> Result<Response, Problem> {
+    let request = body(request)?;
+    let signed_in = auth.sign_in(&request.message, &request.signature).await?;
+    let profile = auth.session(&signed_in.token).await?;
+    let mut shown = shown(&profile);
+    shown["token"] = signed_in.token.clone().into();
+    Ok(with_cookie(secret(shown), &signed_in.token, None))
+}
+
+/// Who somebody is, as JSON.
+fn shown(profile: &Profile) -> serde_json::Value {
+    let who = profile.principal;
+    json!({
+        "address": who.wallet.to_string(), "creator": who.creator, "admin": who.admin,
+        "expiresAt": rfc3339(profile.expires),
+    })
+}
+
+/// Sets the session cookie for as long as the browser runs, or takes it away.
+fn with_cookie(mut response: Response, token: &str, max_age: Option<u32>) -> Response {
+    let age = max_age
+        .map(|s| format!("; Max-Age={s}"))
+        .unwrap_or_default();
+    let cookie = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax{age}");
+    if let Ok(mut cookie) = HeaderValue::try_from(cookie) {
+        cookie.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The session of a request, or 401.
+async fn session(auth: &Auth, headers: &HeaderMap) -> Result<Profile, Problem> {
+    let detail = "this needs a session; sign in at /api/v1/auth/challenge";
+    let nobody = || Problem::new(Kind::Unauthenticated, "SignInRequired", detail);
+    let token = session_token(headers).ok_or_else(nobody)?;
+    Ok(auth.session(token).await?)
+}
+
+async fn logout(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let profile = session(&auth, &headers).await?;
+    auth.sign_out(&profile.session).await?;
+    Ok(with_cookie(
+        StatusCode::NO_CONTENT.into_response(),
+        "",
+        Some(0),
+    ))
+}
+
+async fn profile(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(secret(shown(&session(&auth, &headers).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaybackRequest {
+    content: ContentId,
+}
+
+async fn playback(
+    State(auth): State<Arc<Auth>>,
+    headers: HeaderMap,
+    request: Body<PlaybackRequest>,
+) -> Result<Response, Problem> {
+    let who = session(&auth, &headers).await?;
+    let playback = auth.playback(&who, &body(request)?.content).await?;
+    let expires = rfc3339(playback.expires);
+    Ok(secret(
+        json!({"url": playback.url, "path": playback.path, "expiresAt": expires}),
+    ))
+}
+
+async fn keys(State(auth): State<Arc<Auth>>) -> Response {
+    let cache = AppendHeaders([(header::CACHE_CONTROL, KEYS_CACHE)]);
+    (cache, Json(json!({"keys": auth.keys()}))).into_response()
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        crate::layers::authenticate::refusal(&error)
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let error = match error {
+            AuthError::Catalog(error) => return error.into(),
+            error => error,
+        };
+        let refused = |kind, reason| Problem::new(kind, reason, error.to_string());
+        match &error {
+            AuthError::Malformed(_) => refused(Kind::Invalid, "MalformedMessage"),
+            AuthError::UnknownChain(_) => refused(Kind::Invalid, "UnknownChain"),
+            AuthError::InvalidSignature(_) => refused(Kind::Invalid, "InvalidSignature"),
+            AuthError::Foreign(_) => refused(Kind::Unauthenticated, "ForeignMessage"),
+            AuthError::OutOfTime(_) => refused(Kind::Unauthenticated, "MessageOutOfTime"),
+            AuthError::WrongSigner => refused(Kind::Unauthenticated, "WrongSigner"),
+            AuthError::NonceSpent => refused(Kind::Unauthenticated, "NonceSpent"),
+            AuthError::Denied(denied) => denied.into(),
+            AuthError::Key(_) | AuthError::Clock | AuthError::Catalog(_) => {
+                Problem::internal(&error)
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Playback handles: made here with the private key, verified by `streaming` with the public one.
+
+use std::fmt;
+
+use streamgate_contract::ContentId;
+use streamgate_contract::plan::Plan;
+
+use super::Auth;
+use super::error::AuthError;
+use super::sessions::Profile;
+use crate::ports::clock::UnixSeconds;
+use crate::ports::identity::{Denied, Entitlements};
+use crate::tokens::{Token, Viewing};
+
+/// A way to watch.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Playback {
+    /// Path of the master playlist on the gate. Secret: the handle rides in it.
+    pub path: String,
+    /// The same with the gate's public URL. Secret.
+    pub url: String,
+    /// Until when, whatever happens.
+    pub expires: UnixSeconds,
+}
+
+impl fmt::Debug for Playback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Playback")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When a viewing that begins at `now` is over, pauses included.
+fn end(plan: &Plan, pause_seconds: u64, now: UnixSeconds) -> UnixSeconds {
+    let seconds = plan.source.video.duration_milliseconds().div_ceil(1_000);
+    now.saturating_add_unsigned(seconds.saturating_add(pause_seconds))
+}
+
+impl Auth {
+    /// Makes a handle for somebody who may watch the content now.
+    pub async fn playback(&self, who: &Profile, id: &ContentId) -> Result<Playback, AuthError> {
+        let wallet = who.principal.wallet;
+        self.entitle(wallet, &who.session, id).await?;
+        let output = self.catalog.playable_output(id).await?;
+        let output = output.ok_or_else(|| Denied::NotPlayable(id.clone()))?;
+        let plan = self.catalog.output(&output).await?.plan;
+        let now = self.clock.now();
+        let expires = end(&plan, self.settings.pause_allowance_seconds, now);
+        let viewing = Viewing {
+            sub: wallet,
+            sid: who.session.clone(),
+            content: id.clone(),
+            output,
+            rules: self.rules_hash.clone(),
+        };
+        let handle = Token::new(&self.public_url, now, expires, viewing);
+        let path = format!("/v/{}/master.m3u8", self.playback_key.sign(&handle)?);
+        let url = format!("{}{path}", self.public_url);
+        Ok(Playback { path, url, expires })
+    }
+}

@@ -1,0 +1,5 @@
+//! Sign-in, sessions and decisions.
+
+mod decisions;
+mod over_http;
+mod sign_in;

@@ -1,0 +1,169 @@
+//! Role `streaming`: playlists and segments, each guarded by a playback handle and an entitlement
+//! that is asked anew with every lease. Holds public keys only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamgate_contract::OutputId;
+use streamgate_contract::TrackId;
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::catalog::Catalog;
+use crate::ports::clock::Clock;
+use crate::ports::identity::Entitlements;
+use crate::ports::objects::Objects;
+use crate::tokens::{Verifier, Viewing};
+
+mod admission;
+mod error;
+mod fragments;
+pub mod http;
+mod metrics;
+mod name;
+mod playlist;
+mod range;
+mod view;
+
+pub use error::StreamingError;
+pub use fragments::Fragment;
+pub use name::FileName;
+
+use admission::Admission;
+use fragments::Fragments;
+use metrics::Metrics;
+use view::Views;
+
+/// How often the revocation epoch is read.
+const EPOCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the role is made of.
+pub struct Parts {
+    /// Outputs and their committed segments.
+    pub catalog: Arc<dyn Catalog>,
+    /// Their bytes.
+    pub objects: Arc<dyn Objects>,
+    /// Says who may watch.
+    pub entitlements: Arc<dyn Entitlements>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Verifies playback handles.
+    pub playback_key: Verifier,
+    /// The gate's public URL: issuer of handles.
+    pub public_url: String,
+    /// Bytes of segments kept in memory.
+    pub cache_bytes: u64,
+}
+
+/// The role.
+pub struct Streaming {
+    admission: Admission,
+    views: Views,
+    fragments: Fragments,
+}
+
+/// A playlist with its entity tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Playlist {
+    /// The text.
+    pub text: String,
+    /// SHA-256 of it in hex.
+    pub sha256: String,
+}
+
+impl Streaming {
+    /// Makes the role.
+    ///
+    /// # Errors
+    /// When its metrics are registered already.
+    pub fn new(parts: Parts, registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Arc::new(Metrics::new(registry)?);
+        Ok(Self {
+            admission: Admission::new(
+                parts.playback_key,
+                parts.public_url,
+                parts.entitlements,
+                parts.clock.clone(),
+                metrics.clone(),
+            ),
+            views: Views::new(parts.catalog, parts.clock),
+            fragments: Fragments::new(parts.objects, parts.cache_bytes, metrics),
+        })
+    }
+
+    /// Keeps the revocation epoch fresh until `stop`.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut failing = false;
+        loop {
+            let outcome = self.admission.refresh_epoch().await;
+            if let (Err(error), false) = (&outcome, failing) {
+                tracing::warn!(%error, "the revocation epoch cannot be read; playback stops soon");
+            }
+            failing = outcome.is_err();
+            let pause = tokio::time::sleep(EPOCH_INTERVAL);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// May this replica serve anybody? Not before it knows the revocation epoch.
+    pub fn ready(&self) -> bool {
+        self.admission.epoch().is_ok()
+    }
+
+    /// Who may watch what by this handle, now.
+    pub async fn admit(&self, handle: &str) -> Result<Arc<Viewing>, StreamingError> {
+        self.admission.admit(handle).await
+    }
+
+    /// The master playlist of what is watched.
+    pub async fn master(&self, viewing: &Viewing) -> Result<Playlist, StreamingError> {
+        let view = self.views.current(&viewing.output).await?;
+        playlist::master(&view)
+            .map(Playlist::new)
+            .ok_or(StreamingError::NotReady)
+    }
+
+    /// The media playlist of one track.
+    pub async fn media(
+        &self,
+        viewing: &Viewing,
+        track: &TrackId,
+    ) -> Result<Playlist, StreamingError> {
+        let view = self.views.current(&viewing.output).await?;
+        if view.track(track).is_none() {
+            return Err(StreamingError::NoSuchFile);
+        }
+        playlist::media(&view, track)
+            .map(Playlist::new)
+            .ok_or(StreamingError::NotReady)
+    }
+
+    /// Finds a segment or init segment of what is watched.
+    pub async fn fragment(
+        &self,
+        viewing: &Viewing,
+        track: &TrackId,
+        name: &FileName,
+    ) -> Result<Fragment, StreamingError> {
+        let output: &OutputId = &viewing.output;
+        let found = self.views.find(output, track, name).await?;
+        found.ok_or(StreamingError::NoSuchFile)
+    }
+
+    /// Its bytes.
+    pub async fn bytes(&self, fragment: &Fragment) -> Result<bytes::Bytes, StreamingError> {
+        self.fragments.bytes(fragment).await
+    }
+}
+
+impl Playlist {
+    fn new(text: String) -> Self {
+        use sha2::Digest;
+        let sha256 = hex::encode(sha2::Sha256::digest(&text));
+        Self { text, sha256 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

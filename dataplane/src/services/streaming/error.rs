@@ -1,0 +1,39 @@
+//! Why streaming refuses.
+
+use std::sync::Arc;
+
+use crate::ports::catalog::CatalogError;
+use crate::ports::identity::Denied;
+use crate::ports::objects::ObjectsError;
+
+/// A refusal of the role. Shared errors come from calls that many wait for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StreamingError {
+    /// The path names no valid handle.
+    #[error("the playback handle is missing or not valid; ask POST /api/v1/playback for one")]
+    InvalidHandle,
+    /// The viewing is over.
+    #[error("the playback handle has expired; ask POST /api/v1/playback for a new one")]
+    HandleExpired,
+    /// The holder may not watch, or that cannot be decided.
+    #[error(transparent)]
+    Denied(Arc<Denied>),
+    /// Whether somebody's admission ended is not known freshly enough.
+    #[error("this replica has not heard of revocations lately; try again")]
+    EpochStale,
+    /// What is watched has no such file.
+    #[error("what the handle is for has no such file; follow the URLs of the playlists")]
+    NoSuchFile,
+    /// Nothing can be played yet.
+    #[error("the first segments are still being made; try again")]
+    NotReady,
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(Arc<CatalogError>),
+    /// The store failed.
+    #[error(transparent)]
+    Objects(Arc<ObjectsError>),
+    /// The catalog says something of an object that its bytes do not.
+    #[error("object {0} is not what was committed; restore it from a backup")]
+    Corrupt(String),
+}

@@ -1,0 +1,159 @@
+//! HLS playlists of an output as it is committed. Pure. While the output is in work a media
+//! playlist only grows: a published line never changes. Source: RFC 8216.
+
+use std::fmt::Write;
+
+use streamgate_contract::TrackId;
+use streamgate_contract::plan::{Media, Ratio, TrackPlan};
+
+use super::view::{TrackView, View};
+
+mod rate;
+
+/// Version of the format: fragmented MP4 with EXT-X-MAP.
+const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
+/// Group of the audio renditions.
+const AUDIO: &str = "audio";
+/// Language of a track nobody named a language for.
+const UNDETERMINED: &str = "und";
+
+/// The master playlist; `None` as long as nothing can be played.
+pub fn master(view: &View) -> Option<String> {
+    if view.playable() == 0 {
+        return None;
+    }
+    let target = target_duration(view);
+    let audio: Vec<&TrackView> = view.tracks.iter().filter(|t| is_audio(&t.plan)).collect();
+    let mut text = HEAD.to_owned();
+    for (index, track) in audio.iter().enumerate() {
+        text += &audio_line(&track.plan, index == 0);
+    }
+    let whole = view.is_whole();
+    for track in view.tracks.iter().filter(|t| !is_audio(&t.plan)) {
+        text += &variant_lines(track, &audio, whole.then_some(target));
+    }
+    Some(text)
+}
+
+fn is_audio(plan: &TrackPlan) -> bool {
+    matches!(plan.media, Media::Audio { .. })
+}
+
+fn audio_line(plan: &TrackPlan, first: bool) -> String {
+    let Media::Audio {
+        channels, language, ..
+    } = &plan.media
+    else {
+        return String::new();
+    };
+    // Only what RFC 5646 allows comes into a quoted string.
+    let tag: String = language
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
+    let language = match tag.as_str() {
+        "" | UNDETERMINED => String::new(),
+        tag => format!(",LANGUAGE=\"{tag}\""),
+    };
+    let (id, default) = (&plan.id, if first { "YES" } else { "NO" });
+    format!(
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{id}\"{language},DEFAULT={default},\
+         AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{id}.m3u8\"\n"
+    )
+}
+
+/// One rung; rates are measured when everything is there, and the caps before.
+fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -> String {
+    let Media::Video {
+        width,
+        height,
+        frame_rate,
+        ..
+    } = &track.plan.media
+    else {
+        return String::new();
+    };
+    let with_audio = || std::iter::once(track).chain(audio.iter().copied());
+    // A variant's rate is that of its video with the most expensive audio; there is one so far.
+    let sum = |rate: &dyn Fn(&TrackView) -> u64| with_audio().map(rate).sum::<u64>();
+    let rates = match target {
+        Some(target) => format!(
+            "BANDWIDTH={},AVERAGE-BANDWIDTH={}",
+            sum(&|t| rate::peak(t, target)),
+            sum(&rate::average)
+        ),
+        None => format!("BANDWIDTH={}", sum(&|t| rate::cap(&t.plan.media))),
+    };
+    let codecs: Vec<&str> = with_audio().map(|t| t.plan.codecs.as_str()).collect();
+    let (id, codecs, rate) = (&track.plan.id, codecs.join(","), decimal(*frame_rate));
+    let group = match audio {
+        [] => String::new(),
+        _ => format!(",AUDIO=\"{AUDIO}\""),
+    };
+    format!(
+        "#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",RESOLUTION={width}x{height},\
+         FRAME-RATE={rate}{group}\n{id}.m3u8\n"
+    )
+}
+
+/// A ratio with three decimals, rounded.
+fn decimal(ratio: Ratio) -> String {
+    let (num, den) = (i128::from(ratio.num), i128::from(ratio.den.max(1)));
+    let thousandths = (num * 2_000 + den) / (2 * den);
+    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// The media playlist of a track; `None` as long as nothing can be played.
+pub fn media(view: &View, track: &TrackId) -> Option<String> {
+    let track = view.track(track)?;
+    let init = track.init.as_ref()?;
+    let playable = view.playable().min(track.segments.len());
+    if playable == 0 {
+        return None;
+    }
+    let whole = view.is_whole();
+    let (id, target) = (&track.plan.id, target_duration(view));
+    let kind = if whole { "VOD" } else { "EVENT" };
+    let mut text = format!(
+        "{HEAD}#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-PLAYLIST-TYPE:{kind}\n#EXT-X-MAP:URI=\"{id}/init-{}.mp4\"\n",
+        init.short()
+    );
+    let segments = track.segments.iter().flatten().take(playable);
+    for (number, segment) in segments.enumerate() {
+        let (seconds, hash) = (extinf(&track.plan, number), segment.short());
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "#EXTINF:{seconds},\n{id}/{number:06}-{hash}.m4s");
+    }
+    if whole {
+        text += "#EXT-X-ENDLIST\n";
+    }
+    Some(text)
+}
+
+/// Start of a segment in microseconds, rounded.
+fn micros(plan: &TrackPlan, boundary: usize) -> u64 {
+    let ticks = plan.starts.get(boundary).copied().unwrap_or_default();
+    let scale = u128::from(plan.timescale.max(1));
+    let rounded = (u128::from(ticks) * 2_000_000 + scale) / (2 * scale);
+    u64::try_from(rounded).unwrap_or(u64::MAX)
+}
+
+/// Length of a segment in seconds. The differences of rounded starts, so that errors never add up.
+fn extinf(plan: &TrackPlan, number: usize) -> String {
+    let length = micros(plan, number + 1).saturating_sub(micros(plan, number));
+    format!("{}.{:06}", length / 1_000_000, length % 1_000_000)
+}
+
+/// Longest segment of the plan in whole seconds, rounded, the same for every track.
+fn target_duration(view: &View) -> u64 {
+    let longest = view.tracks.iter().flat_map(|track| {
+        let lengths = track.plan.starts.windows(2);
+        let scale = u64::from(track.plan.timescale.max(1));
+        lengths.map(move |w| (w[1].saturating_sub(w[0]) * 2 + scale) / (2 * scale))
+    });
+    longest.max().unwrap_or(0).max(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Playlists against golden text, a parser of others, and their own promises.
+
+use m3u8_rs::{MediaPlaylistType, parse_master_playlist_res, parse_media_playlist_res};
+use proptest::prelude::*;
+use streamgate_contract::plan::TrackPlan;
+
+use super::*;
+use crate::ports::catalog::{Segment, suite};
+
+const HASH: &str = "0123456789abcdef";
+
+fn committed(track: &str, number: Option<u32>, bytes: u64) -> Segment {
+    Segment {
+        bytes,
+        ..suite::segment(track, number, &HASH.repeat(4))
+    }
+}
+
+fn all(tracks: &[TrackPlan]) -> Vec<Segment> {
+    let of = |t: &TrackPlan| {
+        let (id, count) = (t.id.to_string(), t.starts.len() as u32 - 1);
+        let numbers = std::iter::once(None).chain((0..count).map(Some));
+        numbers
+            .map(move |n| committed(&id, n, 1_000 + u64::from(n.unwrap_or(0))))
+            .collect::<Vec<_>>()
+    };
+    tracks.iter().flat_map(of).collect()
+}
+
+/// Video of 6 segments of 4 s and audio cut at the nearest frame.
+fn tracks() -> Vec<TrackPlan> {
+    let mut tracks = suite::plan().tracks;
+    tracks[0].starts = (0..=6).map(|n| n * 4 * 12_800).collect();
+    let cuts = [0, 188, 375, 563, 750, 938, 1_125];
+    tracks[1].starts = cuts.map(|frames| frames * 1_024).to_vec();
+    tracks
+}
+
+fn view(committed: &[Segment]) -> View {
+    View::new(tracks(), committed, 0)
+}
+
+fn text_of(view: &View, track: &str) -> Option<String> {
+    media(view, &track.parse().unwrap())
+}
+
+#[test]
+fn a_whole_output_is_vod_with_measured_rates() {
+    let view = view(&all(&tracks()));
+    let expected = "#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"a-en-aac\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a-en-aac.m3u8\"
+#EXT-X-STREAM-INF:BANDWIDTH=4026,AVERAGE-BANDWIDTH=4010,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=25.000,AUDIO=\"audio\"
+v720.m3u8
+";
+    assert_eq!(master(&view).unwrap(), expected);
+    let expected = "#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-TARGETDURATION:4
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXT-X-MAP:URI=\"a-en-aac/init-0123456789abcdef.mp4\"
+#EXTINF:4.010667,
+a-en-aac/000000-0123456789abcdef.m4s
+#EXTINF:3.989333,
+a-en-aac/000001-0123456789abcdef.m4s
+#EXTINF:4.010667,
+a-en-aac/000002-0123456789abcdef.m4s
+#EXTINF:3.989333,
+a-en-aac/000003-0123456789abcdef.m4s
+#EXTINF:4.010667,
+a-en-aac/000004-0123456789abcdef.m4s
+#EXTINF:3.989333,
+a-en-aac/000005-0123456789abcdef.m4s
+#EXT-X-ENDLIST
+";
+    assert_eq!(text_of(&view, "a-en-aac").unwrap(), expected);
+}
+
+#[test]
+fn before_the_end_the_rates_are_the_caps_and_the_playlist_is_an_event() {
+    let mut some = all(&tracks());
+    some.retain(|s| s.number.is_none_or(|n| n < 3));
+    let view = view(&some);
+    let text = master(&view).unwrap();
+    assert!(text.contains("INF:BANDWIDTH=3074400,CODECS"), "{text}");
+    let text = text_of(&view, "v720").unwrap();
+    assert!(text.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n") && !text.contains("ENDLIST"));
+}
+
+#[test]
+fn only_what_every_track_has_is_listed() {
+    let all = all(&tracks());
+    let without = |track: &str, number: Option<u32>| {
+        let kept = all
+            .iter()
+            .filter(|s| !(s.track.as_str() == track && s.number == number));
+        view(&kept.cloned().collect::<Vec<_>>())
+    };
+    let listed = |view: &View, track| text_of(view, track).map(|t| t.matches("#EXTINF").count());
+    for track in ["v720", "a-en-aac"] {
+        assert_eq!(listed(&without("v720", Some(2)), track), Some(2));
+        assert_eq!(listed(&without("a-en-aac", Some(5)), track), Some(5));
+        assert_eq!(listed(&without("a-en-aac", Some(0)), track), None);
+        assert_eq!(listed(&without("v720", None), track), None);
+    }
+    assert_eq!(master(&without("a-en-aac", None)), None);
+    assert_eq!(text_of(&view(&all), "v1080"), None);
+}
+
+#[test]
+fn audio_that_ends_early_holds_nobody_up() {
+    let mut short = tracks();
+    short[1].starts.truncate(3);
+    let mut some = all(&short);
+    some.retain(|s| !(s.track.as_str() == "v720" && s.number.is_some_and(|n| n > 3)));
+    let view = View::new(short, &some, 0);
+    assert_eq!(
+        text_of(&view, "v720").unwrap().matches("#EXTINF").count(),
+        4
+    );
+    assert_eq!(
+        text_of(&view, "a-en-aac")
+            .unwrap()
+            .matches("#EXTINF")
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_parser_of_others_reads_the_same() {
+    let view = view(&all(&tracks()));
+    let master = parse_master_playlist_res(master(&view).unwrap().as_bytes()).unwrap();
+    let variant = &master.variants[0];
+    assert_eq!(
+        (variant.bandwidth, variant.average_bandwidth),
+        (4_026, Some(4_010))
+    );
+    assert_eq!(variant.codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
+    assert_eq!(variant.resolution.unwrap().height, 720);
+    assert_eq!(master.alternatives[0].uri.as_deref(), Some("a-en-aac.m3u8"));
+    let media = parse_media_playlist_res(text_of(&view, "v720").unwrap().as_bytes()).unwrap();
+    assert_eq!(media.segments.len(), 6);
+    assert!(media.end_list && media.independent_segments);
+    assert_eq!(media.playlist_type, Some(MediaPlaylistType::Vod));
+    assert!(media.segments.iter().all(|s| s.duration == 4.0));
+    let map = media.segments[0].map.as_ref().unwrap();
+    assert_eq!(map.uri, format!("v720/init-{HASH}.mp4"));
+}
+
+#[test]
+fn odd_frame_rates_are_rounded_to_three_decimals() {
+    let cases = [
+        (30_000, 1_001, "29.970"),
+        (24_000, 1_001, "23.976"),
+        (50, 1, "50.000"),
+    ];
+    for (num, den, text) in cases {
+        assert_eq!(decimal(Ratio { num, den }), text);
+    }
+}
+
+#[test]
+fn the_peak_is_measured_over_half_to_one_and_a_half_target_durations() {
+    let mut tracks = tracks();
+    // The last segment lasts an eighth of a second and is large: alone it is too short to count.
+    let end = &mut tracks[0].starts[6];
+    *end -= 4 * 12_800 - 1_600;
+    let sizes = [1_000, 1_000, 4_000, 1_000, 1_000, 1_000];
+    let video = sizes
+        .iter()
+        .zip(0..)
+        .map(|(b, n)| committed("v720", Some(n), *b));
+    let view = View::new(tracks, &video.collect::<Vec<_>>(), 0);
+    assert_eq!(rate::peak(&view.tracks[0], 4), 8_000);
+    assert_eq!(rate::average(&view.tracks[0]), 3_578);
+}
+
+#[test]
+fn a_language_cannot_break_out_of_its_quotes() {
+    let mut tracks = tracks();
+    if let Media::Audio { language, .. } = &mut tracks[1].media {
+        *language = "en\",URI=\"https://evil.example\n#".into();
+    }
+    let text = master(&View::new(tracks.clone(), &all(&tracks), 0)).unwrap();
+    assert!(
+        text.contains("LANGUAGE=\"enURIhttpsevilexample\""),
+        "{text}"
+    );
+}
+
+proptest! {
+    /// Segments are committed in any order; after each, the lines before still stand.
+    #[test]
+    fn a_published_line_never_changes(order in Just(all(&tracks())).prop_shuffle()) {
+        let lines = |view: &View, track: &str| -> Vec<String> {
+            let text = text_of(view, track).unwrap_or_default();
+            text.lines().filter(|l| !l.starts_with("#EXT-X-")).map(str::to_owned).collect()
+        };
+        for track in ["v720", "a-en-aac"] {
+            let mut before = Vec::new();
+            for count in 1..=order.len() {
+                let now = lines(&view(&order[..count]), track);
+                prop_assert!(now.starts_with(&before));
+                before = now;
+            }
+            prop_assert_eq!(before.len(), 13);
+        }
+    }
+
+    /// Lengths add up to the whole within a microsecond, whatever the timescale.
+    #[test]
+    fn lengths_add_up(timescale in 1u32..200_000, lengths in prop::collection::vec(1u64..2_000_000, 1..50)) {
+        let mut plan = tracks().remove(0);
+        plan.timescale = timescale;
+        plan.starts = lengths.iter().scan(0, |at, l| { let s = *at; *at += l; Some(s) }).collect();
+        plan.starts.push(lengths.iter().sum());
+        let sum: f64 = (0..lengths.len()).map(|n| extinf(&plan, n).parse::<f64>().unwrap()).sum();
+        let whole = lengths.iter().sum::<u64>() as f64 / f64::from(timescale);
+        prop_assert!((sum - whole).abs() < 1e-6 * whole.max(1.0), "{sum} {whole}");
+    }
+}

@@ -1,0 +1,187 @@
+//! What of an output is committed, as playlists and requests need it. Whole outputs never change
+//! and are kept; those in work are read anew every second.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use streamgate_contract::plan::TrackPlan;
+use streamgate_contract::{OutputId, TrackId};
+
+use super::error::StreamingError;
+use super::fragments::Fragment;
+use super::name::FileName;
+use crate::ports::catalog::{Catalog, CatalogError, Segment};
+use crate::ports::clock::{Clock, UnixSeconds};
+
+/// Most segments over all outputs that are remembered, some 200 bytes each.
+const MAX_SEGMENTS: u64 = 250_000;
+
+/// A track and what of it is committed.
+#[derive(Clone, Debug)]
+pub struct TrackView {
+    /// How it is cut.
+    pub plan: TrackPlan,
+    /// The init segment.
+    pub init: Option<Fragment>,
+    /// Segments by number.
+    pub segments: Vec<Option<Fragment>>,
+}
+
+/// An output and what of it is committed.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Video tallest first, then audio.
+    pub tracks: Vec<TrackView>,
+    read: UnixSeconds,
+}
+
+impl TrackView {
+    fn new(plan: TrackPlan) -> Self {
+        let segments = vec![None; plan.starts.len().saturating_sub(1)];
+        Self {
+            plan,
+            init: None,
+            segments,
+        }
+    }
+
+    fn place(&mut self, segment: &Segment) {
+        let fragment = Some(Fragment::of(segment, &self.plan.media));
+        match segment.number {
+            None => self.init = fragment,
+            Some(number) => {
+                let place = self.segments.get_mut(number as usize);
+                if let Some(place) = place {
+                    *place = fragment;
+                }
+            }
+        }
+    }
+
+    /// Segments that follow each other from the first one.
+    pub fn run(&self) -> usize {
+        match self.init {
+            Some(_) => self.segments.iter().take_while(|s| s.is_some()).count(),
+            None => 0,
+        }
+    }
+
+    /// Everything is committed.
+    pub fn is_whole(&self) -> bool {
+        self.init.is_some() && self.run() == self.segments.len()
+    }
+}
+
+impl View {
+    /// A view of tracks and what is committed of them.
+    pub fn new(tracks: Vec<TrackPlan>, committed: &[Segment], read: UnixSeconds) -> Self {
+        let mut tracks: Vec<_> = tracks.into_iter().map(TrackView::new).collect();
+        for segment in committed {
+            let track = tracks.iter_mut().find(|t| t.plan.id == segment.track);
+            if let Some(track) = track {
+                track.place(segment);
+            }
+        }
+        Self { tracks, read }
+    }
+
+    /// The track of this name.
+    pub fn track(&self, id: &TrackId) -> Option<&TrackView> {
+        self.tracks.iter().find(|t| t.plan.id == *id)
+    }
+
+    /// Everything is committed: nothing will ever change.
+    pub fn is_whole(&self) -> bool {
+        self.tracks.iter().all(TrackView::is_whole)
+    }
+
+    /// Segments that every track has; a track that ends early holds nobody up.
+    pub fn playable(&self) -> usize {
+        let longest = self.tracks.iter().map(|t| t.segments.len()).max();
+        let unfinished = self.tracks.iter().filter(|t| !t.is_whole());
+        let shortest = unfinished.map(TrackView::run).min();
+        shortest.or(longest).unwrap_or(0)
+    }
+
+    fn find(&self, track: &TrackId, name: &FileName) -> Option<Fragment> {
+        let track = self.track(track)?;
+        let fragment = match name.number {
+            None => track.init.as_ref(),
+            Some(number) => track.segments.get(number as usize)?.as_ref(),
+        };
+        fragment.filter(|f| f.short() == name.hash).cloned()
+    }
+
+    fn weight(&self) -> u32 {
+        let segments: usize = self.tracks.iter().map(|t| t.segments.len() + 1).sum();
+        u32::try_from(segments).unwrap_or(u32::MAX)
+    }
+}
+
+/// Views of outputs.
+pub struct Views {
+    catalog: Arc<dyn Catalog>,
+    clock: Arc<dyn Clock>,
+    known: Cache<OutputId, Arc<View>>,
+}
+
+impl Views {
+    pub fn new(catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>) -> Self {
+        let known = Cache::builder()
+            .max_capacity(MAX_SEGMENTS)
+            .weigher(|_, view: &Arc<View>| view.weight());
+        Self {
+            catalog,
+            clock,
+            known: known.build(),
+        }
+    }
+
+    /// The output as it is now, or was less than a second ago.
+    pub async fn current(&self, output: &OutputId) -> Result<Arc<View>, StreamingError> {
+        let now = self.clock.now();
+        let old = self.known.get(output).await;
+        let usable = |view: &View| view.is_whole() || view.read == now;
+        let plans = match old {
+            Some(view) if usable(&view) => return Ok(view),
+            Some(view) => {
+                self.known.invalidate(output).await;
+                Some(view.tracks.iter().map(|t| t.plan.clone()).collect())
+            }
+            None => None,
+        };
+        let read = self.read(output, plans, now);
+        let view = self.known.try_get_with_by_ref(output, read).await;
+        view.map_err(StreamingError::Catalog)
+    }
+
+    /// Reads what is committed, and the plan when it is not known yet.
+    async fn read(
+        &self,
+        output: &OutputId,
+        plans: Option<Vec<TrackPlan>>,
+        now: UnixSeconds,
+    ) -> Result<Arc<View>, CatalogError> {
+        let plans = match plans {
+            Some(plans) => plans,
+            None => self.catalog.output(output).await?.plan.tracks,
+        };
+        let committed = self.catalog.segments(output).await?;
+        Ok(Arc::new(View::new(plans, &committed, now)))
+    }
+
+    /// A committed file of an output.
+    pub async fn find(
+        &self,
+        output: &OutputId,
+        track: &TrackId,
+        name: &FileName,
+    ) -> Result<Option<Fragment>, StreamingError> {
+        // Segments never change, so an old view that has it is as good as a new one.
+        let known = self.known.get(output).await;
+        if let Some(fragment) = known.and_then(|view| view.find(track, name)) {
+            return Ok(Some(fragment));
+        }
+        Ok(self.current(output).await?.find(track, name))
+    }
+}

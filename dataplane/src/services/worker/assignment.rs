@@ -1,0 +1,167 @@
+//! What a pod is to do, and where its source is.
+
+use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
+use streamgate_contract::job_files::{Order, SegmentName};
+use streamgate_contract::names::Step;
+use streamgate_contract::plan::PlanRequest;
+use streamgate_crds::TranscodeJobSpec;
+
+use super::Worker;
+use super::admit::Task;
+use super::error::WorkerError;
+use super::planned::Planned;
+use super::signature::Grant;
+use crate::ports::catalog::{CatalogError, Output, Segment, Upload, UploadPart};
+use crate::ports::jobs::Pod;
+use crate::ports::objects::ObjectKey;
+
+/// Seconds a URL of a source part is good for; a courier that is slower asks again.
+const SOURCE_URL_SECONDS: u32 = 900;
+
+impl Worker {
+    /// What this pod is to do.
+    ///
+    /// # Errors
+    /// When the pod may not ask, the source is not there, or Encode has no plan yet.
+    pub async fn assignment(&self, pod: &Pod) -> Result<Assignment, WorkerError> {
+        let task = self.task(pod).await?;
+        let output = self.catalog.output_of_job(&task.key()).await?;
+        match task.pod.step {
+            Step::Plan => {
+                self.content_for(&task).await?;
+                let committed = match &output {
+                    Some(output) => self.committed_of(&task, output).await?,
+                    None => Vec::new(),
+                };
+                let request = self.plan_request(&task.job.spec);
+                let order = Order::Plan { request, committed };
+                self.assign(&task, order).await
+            }
+            Step::Encode => {
+                let output = output.ok_or(WorkerError::NotPlanned)?;
+                let order = self.encode_order(&task, output).await?;
+                self.assign(&task, order).await
+            }
+            Step::Publish => Err(WorkerError::NotAssigned("anything".into())),
+        }
+    }
+
+    pub(super) async fn assign(
+        &self,
+        task: &Task,
+        order: Order,
+    ) -> Result<Assignment, WorkerError> {
+        let source = self.source(task).await?;
+        Ok(Assignment { order, source })
+    }
+
+    fn plan_request(&self, spec: &TranscodeJobSpec) -> PlanRequest {
+        let defaults = &self.transcode;
+        PlanRequest {
+            grid: spec.grid.as_ref().unwrap_or(&defaults.grid).clone(),
+            renditions: spec
+                .renditions
+                .as_ref()
+                .unwrap_or(&defaults.renditions)
+                .clone(),
+            audio: spec.audio.as_ref().unwrap_or(&defaults.audio).clone(),
+            limits: defaults.limits.clone(),
+        }
+    }
+
+    /// The order of an Encode pod: the plan and the span of its index.
+    pub(super) async fn encode_order(
+        &self,
+        task: &Task,
+        output: Output,
+    ) -> Result<Order, WorkerError> {
+        let committed = self.committed_of(task, &output).await?;
+        let span = output.plan.spans.get(task.pod.index as usize).cloned();
+        let missing = || WorkerError::NotAssigned(format!("span {}", task.pod.index));
+        let span = span.ok_or_else(missing)?;
+        Ok(Order::Encode {
+            plan: Box::new(output.plan),
+            work: span.work,
+            bytes: span.bytes,
+            committed,
+        })
+    }
+
+    /// Committed segments that this pod would make.
+    pub(super) async fn committed_of(
+        &self,
+        task: &Task,
+        output: &Output,
+    ) -> Result<Vec<SegmentName>, WorkerError> {
+        let planned = Planned::of(output);
+        let segments = self.catalog.segments(&output.id).await?;
+        let own = |segment: Segment| {
+            let (track, number) = (segment.track, segment.number?);
+            let object = Object::Segment {
+                track: track.clone(),
+                number,
+            };
+            let name = SegmentName { track, number };
+            planned.is_made_by(&task.pod, &object).then_some(name)
+        };
+        Ok(segments.into_iter().filter_map(own).collect())
+    }
+
+    async fn source(&self, task: &Task) -> Result<SourceAccess, WorkerError> {
+        let source = &task.job.spec.source;
+        if let Some(claim) = &source.persistent_volume_claim {
+            let path = claim.path.clone();
+            return Ok(SourceAccess::Mounted { path });
+        }
+        let upload = self.upload(task).await?;
+        let mut parts = Vec::with_capacity(upload.parts.len());
+        for (key, bytes) in part_objects(&upload)? {
+            let url = self.read_url(&key).await?;
+            parts.push(SourcePart { url, bytes });
+        }
+        Ok(SourceAccess::Parts { parts })
+    }
+
+    /// The finished upload that is the job's source. Uploads belong to the StreamGate: only jobs
+    /// of its own namespace may read them.
+    pub(super) async fn upload(&self, task: &Task) -> Result<Upload, WorkerError> {
+        let missing = || WorkerError::no_source("the job names no upload; set spec.source.upload");
+        let wanted = task.job.spec.source.upload.as_ref().ok_or_else(missing)?;
+        let id = &wanted.id;
+        let absent = || {
+            WorkerError::no_source(format!(
+                "upload {id} does not exist in this namespace's StreamGate; check spec.source.upload.id"
+            ))
+        };
+        if task.job.namespace != self.gate.namespace {
+            return Err(absent());
+        }
+        let upload = match self.catalog.upload(id).await {
+            Err(CatalogError::NotFound { .. }) => return Err(absent()),
+            found => found?,
+        };
+        if upload.content.is_none() {
+            return Err(WorkerError::no_source(format!(
+                "upload {id} is not finished; finish it and run the job again"
+            )));
+        }
+        Ok(upload)
+    }
+
+    async fn read_url(&self, key: &ObjectKey) -> Result<String, WorkerError> {
+        if let Some(signed) = self.objects.sign_get(key, SOURCE_URL_SECONDS).await? {
+            return Ok(signed.url);
+        }
+        Ok(self.url_key.sign(&Grant {
+            key,
+            expires: self.clock.now() + i64::from(SOURCE_URL_SECONDS),
+            body: None,
+        }))
+    }
+}
+
+/// The objects that make an upload, in order, with their lengths.
+fn part_objects(upload: &Upload) -> Result<Vec<(ObjectKey, u64)>, WorkerError> {
+    let object = |part: &UploadPart| Ok((ObjectKey::parse(&part.key)?, part.bytes));
+    upload.parts.iter().map(object).collect()
+}

@@ -1,0 +1,132 @@
+//! Every way a token can be wrong.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::fixture::signer;
+use super::*;
+use crate::ports::chain::Wallet;
+
+const GATE: &str = "https://gate.example";
+const NOW: UnixSeconds = 1_000;
+
+fn session() -> Token<Session> {
+    let sub = Wallet([7; 20]);
+    let jti = "one".to_owned();
+    Token::new(GATE, NOW, NOW + 60, Session { sub, jti })
+}
+
+fn viewing() -> Token<Viewing> {
+    let claims = Viewing {
+        sub: Wallet([7; 20]),
+        sid: "one".into(),
+        content: "c".parse().unwrap(),
+        output: "o".parse().unwrap(),
+        rules: "0".into(),
+    };
+    Token::new(GATE, NOW, NOW + 60, claims)
+}
+
+/// A token with this header and the rest of `claims`, signed with the right key.
+fn with_header(change: impl Fn(&mut Value)) -> String {
+    use ed25519_dalek::{Signer as _, SigningKey};
+    let signed = signer(1).sign(&session()).unwrap();
+    let (header, rest) = signed.split_once('.').unwrap();
+    let (claims, _) = rest.split_once('.').unwrap();
+    let mut header: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    change(&mut header);
+    let message = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(header.to_string()));
+    let signature = SigningKey::from_bytes(&[1; 32]).sign(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+fn read(token: &str, now: UnixSeconds) -> Result<Token<Session>, TokenError> {
+    signer(1).verifier().verify(GATE, token, now)
+}
+
+#[test]
+fn a_token_says_what_was_signed_until_it_expires() {
+    let token = signer(1).sign(&session()).unwrap();
+    assert_eq!(read(&token, NOW), Ok(session()));
+    assert_eq!(read(&token, NOW + 59), Ok(session()));
+    assert_eq!(read(&token, NOW + 60), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_of_one_kind_is_refused_in_the_place_of_the_other() {
+    let key = signer(1);
+    let (session, viewing) = (key.sign(&session()).unwrap(), key.sign(&viewing()).unwrap());
+    let verifier = key.verifier();
+    assert!(verifier.verify::<Viewing>(GATE, &session, NOW).is_err());
+    assert!(verifier.verify::<Session>(GATE, &viewing, NOW).is_err());
+    assert!(verifier.verify::<Viewing>(GATE, &viewing, NOW).is_ok());
+}
+
+#[test]
+fn another_key_issuer_or_a_changed_byte_is_refused() {
+    assert!(read(&signer(2).sign(&session()).unwrap(), NOW).is_err());
+    let elsewhere = Token {
+        iss: "https://other.example".into(),
+        ..session()
+    };
+    assert!(read(&signer(1).sign(&elsewhere).unwrap(), NOW).is_err());
+    let token = signer(1).sign(&session()).unwrap();
+    for at in 0..token.len() {
+        let mut forged = token.clone().into_bytes();
+        forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(forged).unwrap();
+        assert!(read(&forged, NOW).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn headers_that_say_more_or_less_are_refused_though_well_signed() {
+    assert!(
+        read(&with_header(|_| ()), NOW).is_ok(),
+        "the helper signs well"
+    );
+    let more = [
+        ("jku", json!("https://evil.example/keys")),
+        ("x5u", json!("https://evil.example/cert")),
+        ("crit", json!(["exp"])),
+        ("zip", json!("DEF")),
+        ("b64", json!(false)),
+        ("typ", json!("JWT")),
+        ("kid", json!("other")),
+        ("alg", json!("none")),
+        ("alg", json!("HS256")),
+    ];
+    for (name, value) in more {
+        let token = with_header(|h| h[name] = value.clone());
+        assert!(read(&token, NOW).is_err(), "{name}");
+    }
+    for name in ["typ", "kid", "alg"] {
+        let token = with_header(|h| {
+            h.as_object_mut().unwrap().remove(name);
+        });
+        assert!(read(&token, NOW).is_err(), "without {name}");
+    }
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    let long = "a".repeat(MAX_TOKEN_BYTES + 1);
+    for text in ["", ".", "..", "a.b.c", "a.b.c.d", "ä.ö.ü", long.as_str()] {
+        assert_eq!(read(text, NOW), Err(TokenError::Invalid), "{text:?}");
+    }
+}
+
+#[test]
+fn a_public_key_file_verifies_what_the_private_one_signed() {
+    use ed25519_dalek::SigningKey;
+    use ed25519_dalek::pkcs8::EncodePublicKey;
+    let public = SigningKey::from_bytes(&[1; 32]).verifying_key();
+    let pem = public.to_public_key_pem(Default::default()).unwrap();
+    let verifier = Verifier::from_pem(&pem).unwrap();
+    let token = signer(1).sign(&session()).unwrap();
+    assert!(verifier.verify::<Session>(GATE, &token, NOW).is_ok());
+    assert_eq!(verifier.jwk(), signer(1).verifier().jwk());
+    assert!(Verifier::from_pem("no key").is_err());
+}

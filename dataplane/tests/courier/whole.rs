@@ -1,0 +1,97 @@
+//! A whole clip through Plan and every index of Encode.
+
+use std::fs;
+use std::process::Command;
+
+use streamgate_contract::job_files::Termination;
+use streamgate_contract::renditions::{GridSettings, standard};
+
+use crate::fixture::{planned, source, whole};
+use crate::pod::Pod;
+use crate::worker::{State, Worker, small_grid};
+
+#[test]
+fn a_clip_is_committed_whole_and_once() {
+    let (planned, whole) = (planned(), whole());
+    assert_eq!(planned.inits.len(), 5);
+    assert_eq!((whole.segments.len(), whole.first_commits), (30, 30));
+    let Some(Termination::Plan(summary)) = &planned.message else {
+        panic!("{:?}", planned.message);
+    };
+    assert_eq!((summary.spans, summary.segments), (4, 30));
+}
+
+#[test]
+fn spans_fetch_little_more_than_the_source() {
+    let bytes = source().len() as u64;
+    assert_eq!(planned().served, bytes);
+    let served = whole().served;
+    println!(
+        "spans fetched {:.3} of the source",
+        served as f64 / bytes as f64
+    );
+    assert!(served * 10 <= bytes * 12, "{served} of {bytes}");
+}
+
+/// Sound has one packet more than the worked example counts: the encoder's priming.
+#[test]
+fn what_was_delivered_plays_in_full() {
+    for (track, stream, frames) in [
+        ("v720", "v:0", "600"),
+        ("v240", "v:0", "600"),
+        ("a-", "a:0", "1126"),
+    ] {
+        let track = planned()
+            .inits
+            .keys()
+            .find(|t| t.starts_with(track))
+            .unwrap();
+        let mut bytes = planned().objects[&planned().inits[track]].clone();
+        for (name, segment) in &whole().segments {
+            if name.track.as_str() == track {
+                bytes.extend_from_slice(segment);
+            }
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        let probe = Command::new("ffprobe")
+            .args(["-v", "error", "-count_packets", "-select_streams", stream])
+            .args(["-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        let counted = String::from_utf8(probe.stdout).unwrap();
+        assert_eq!(counted.trim().trim_end_matches(','), frames, "{track}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_one_span_is_done_by_the_plan_pod() {
+    let lowest = standard().split_off(4);
+    let state = State::new(source(), GridSettings::default(), lowest);
+    let worker = Worker::start(state).await;
+    let mut pod = Pod::new("plan", &worker.url());
+    pod.start();
+    assert_eq!(pod.end().await, 0, "{:?}", pod.message());
+    let state = worker.state();
+    state.check();
+    assert_eq!((state.committed.len(), state.inits.len()), (12, 2));
+    let reports: Vec<_> = state.progress.iter().map(|(at, _)| at).collect();
+    let close = |pair: &[&std::time::Instant]| pair[1].duration_since(*pair[0]).as_millis() < 1_900;
+    assert!(!reports.is_empty() && !reports.windows(2).any(close));
+}
+
+#[tokio::test]
+async fn a_source_in_a_claim_is_copied_and_planned() {
+    let claim = tempfile::tempdir().unwrap();
+    fs::create_dir(claim.path().join("films")).unwrap();
+    fs::write(claim.path().join("films/clip.mp4"), source()).unwrap();
+    let mut state = State::new(Vec::new(), small_grid(), standard());
+    state.mounted = Some("films/clip.mp4".to_owned());
+    let worker = Worker::start(state).await;
+    let mut pod = Pod::new("plan", &worker.url());
+    pod.args.mounted = Some(claim.path().to_owned());
+    pod.start();
+    assert_eq!(pod.end().await, 0, "{:?}", pod.message());
+    assert_eq!(worker.state().plan.as_ref().unwrap(), &planned().plan);
+}
