@@ -64,13 +64,13 @@ fn every_rung_has_every_frame(url: &str, master: &MasterPlaylist) {
     for variant in &master.variants {
         let times = times(&url.replace("master.m3u8", &variant.uri), "v");
         assert_eq!(times.len(), FRAMES, "{}", variant.uri);
-        for (number, time) in times.iter().enumerate() {
-            let expected = times[0] + number as f64 * FRAME;
-            assert!(
-                (time - expected).abs() < 1e-4,
-                "{} frame {number}: {time}",
-                variant.uri
-            );
+        // FFmpeg 5.1 learns from the second fragment by how much B-frames are ahead and moves what
+        // follows; the first I-frame has a fragment of its own and keeps its time.
+        assert!(times[0] < times[1]);
+        for (number, time) in times.iter().enumerate().skip(1) {
+            let expected = times[1] + (number - 1) as f64 * FRAME;
+            let uri = &variant.uri;
+            assert!((time - expected).abs() < 1e-4, "{uri} {number}: {time}");
         }
     }
 }
