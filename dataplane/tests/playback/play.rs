@@ -64,14 +64,32 @@ fn every_rung_has_every_frame(url: &str, master: &MasterPlaylist) {
     for variant in &master.variants {
         let times = times(&url.replace("master.m3u8", &variant.uri), "v");
         assert_eq!(times.len(), FRAMES, "{}", variant.uri);
-        for (number, time) in times.iter().enumerate() {
-            let expected = times[0] + number as f64 * FRAME;
-            assert!(
-                (time - expected).abs() < 1e-4,
-                "{} frame {number}: {time}",
-                variant.uri
-            );
+        // FFmpeg 5.1 learns from the second fragment by how much B-frames are ahead and moves what
+        // follows; the first I-frame has a fragment of its own and keeps its time.
+        assert!(times[0] < times[1]);
+        for (number, time) in times.iter().enumerate().skip(1) {
+            let expected = times[1] + (number - 1) as f64 * FRAME;
+            let uri = &variant.uri;
+            assert!((time - expected).abs() < 1e-4, "{uri} {number}: {time}");
         }
+    }
+}
+
+/// As many as the plan presents and one of priming in front, without gap or overlap.
+fn every_audio_frame_follows_the_last(times: &[f64], plan: &Plan) {
+    const SAMPLES: u64 = 1_024;
+    let audio = plan.tracks.last().unwrap();
+    let presented = audio.starts.last().unwrap().div_ceil(SAMPLES);
+    assert_eq!(times.len() as u64, presented + 1);
+    let frame = SAMPLES as f64 / f64::from(audio.timescale);
+    let over = presented as f64 * frame - FRAMES as f64 * FRAME;
+    assert!(
+        (0.0..frame).contains(&over),
+        "{over} s longer than the picture"
+    );
+    for (number, time) in times.iter().enumerate() {
+        let expected = times[0] + number as f64 * frame;
+        assert!((time - expected).abs() < 1e-4, "frame {number}: {time}");
     }
 }
 
@@ -129,13 +147,7 @@ async fn an_owner_plays_every_rung_to_the_end_in_ffmpeg() {
         ],
     );
 
-    let audio = times(&url, "a:0");
-    let last = audio.last().unwrap() - audio[0] + 1_024.0 / 48_000.0;
-    let whole = FRAMES as f64 * FRAME;
-    assert!(
-        last >= whole - 1e-3 && last < whole + 1_024.0 / 48_000.0,
-        "audio lasts {last}"
-    );
+    every_audio_frame_follows_the_last(&times(&url, "a:0"), &plan);
 
     let forged = url.replacen("/v/", "/v/x", 1);
     assert_eq!(reqwest::get(&forged).await.unwrap().status(), 401);
