@@ -18,7 +18,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use streamgate_crds::{StreamGate, TranscodeJob, definitions};
 use streamgate_operator::run::{Flags, operate};
-use streamgate_tests::{ControlPlane, kubelet};
+use streamgate_tests::ControlPlane;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -41,22 +41,32 @@ async fn transcode_jobs_live_as_documented() -> Result<()> {
 
 async fn a_job_waits_for_its_gate_and_then_goes_to_the_end(client: &Client) -> Result<()> {
     create(client, "clip", json!({})).await?;
-    until(client, "clip", |status| status["reason"] == "StreamGateNotFound").await?;
+    until(client, "clip", |status| {
+        status["reason"] == "StreamGateNotFound"
+    })
+    .await?;
     gate(client, "demo").await?;
     until(client, "clip", |status| status["phase"] == "Planning").await?;
 
     let plan = json!({"plan": {"spans": 2, "segments": 12, "durationMilliseconds": 24_000, "tracks": ["v720"], "engine": "e"}});
     end_pods(client, "clip", "plan", 1, 0, &plan.to_string()).await?;
     until(client, "clip", |status| status["phase"] == "Encoding").await?;
-    let spec = job(client, "clip", "encode").await?.spec.context("no spec")?;
+    let spec = job(client, "clip", "encode")
+        .await?
+        .spec
+        .context("no spec")?;
     assert_eq!((spec.completions, spec.parallelism), (Some(2), Some(2)));
 
     end_pods(client, "clip", "encode", 2, 0, "").await?;
     until(client, "clip", |status| status["phase"] == "Publishing").await?;
-    let published = json!({"published": {"content": "c1", "output": "o1", "segments": 12, "bytes": 99}});
+    let published =
+        json!({"published": {"content": "c1", "output": "o1", "segments": 12, "bytes": 99}});
     end_pods(client, "clip", "publish", 1, 0, &published.to_string()).await?;
     let status = until(client, "clip", |status| status["phase"] == "Succeeded").await?;
-    assert_eq!(status["output"], json!({"content": "c1", "id": "o1", "segments": 12, "bytes": 99}));
+    assert_eq!(
+        status["output"],
+        json!({"content": "c1", "id": "o1", "segments": 12, "bytes": 99})
+    );
     assert_eq!(status["spans"]["completed"], "0,1");
     assert_eq!(holds(&status), ["Complete", "Ready"]);
     heard(client, "clip", "Published").await
@@ -79,7 +89,10 @@ async fn a_refused_source_is_final_and_said_in_an_event(client: &Client) -> Resu
     let failed = json!({"failed": {"reason": "NotAVideo", "detail": "this is a text"}});
     end_pods(client, "broken", "plan", 1, 64, &failed.to_string()).await?;
     let status = until(client, "broken", |status| status["phase"] == "Failed").await?;
-    assert_eq!((&status["reason"], &status["message"]), (&json!("NotAVideo"), &json!("this is a text")));
+    assert_eq!(
+        (&status["reason"], &status["message"]),
+        (&json!("NotAVideo"), &json!("this is a text"))
+    );
     assert_eq!(holds(&status), ["Failed", "Stalled"]);
     heard(client, "broken", "NotAVideo").await
 }
@@ -98,7 +111,10 @@ async fn suspending_and_deleting_reach_the_jobs(client: &Client) -> Result<()> {
     let name = job(client, "slow", "plan").await?.name_any();
     jobs.delete("slow", &DeleteParams::default()).await?;
     let batch: Api<Job> = Api::namespaced(client.clone(), NAMESPACE);
-    eventually("the Job is gone", || async { Ok(batch.get_opt(&name).await?.is_none().then_some(())) }).await
+    eventually("the Job is gone", || async {
+        Ok(batch.get_opt(&name).await?.is_none().then_some(()))
+    })
+    .await
 }
 
 async fn another_operator_takes_over(client: &Client, first: Operator) -> Result<()> {
@@ -106,13 +122,22 @@ async fn another_operator_takes_over(client: &Client, first: Operator) -> Result
     let leases: Api<Lease> = Api::namespaced(client.clone(), "default");
     let holder = |lease: Lease| lease.spec.and_then(|s| s.holder_identity);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(holder(leases.get("streamgate-operator").await?).as_deref(), Some("first"));
+    assert_eq!(
+        holder(leases.get("streamgate-operator").await?).as_deref(),
+        Some("first")
+    );
     first.stop().await?;
     let stopped = Instant::now();
     create(client, "after", json!({})).await?;
     until(client, "after", |status| status["phase"] == "Planning").await?;
-    assert!(stopped.elapsed() < Duration::from_secs(15), "the lease was not given back");
-    assert_eq!(holder(leases.get("streamgate-operator").await?).as_deref(), Some("second"));
+    assert!(
+        stopped.elapsed() < Duration::from_secs(15),
+        "the lease was not given back"
+    );
+    assert_eq!(
+        holder(leases.get("streamgate-operator").await?).as_deref(),
+        Some("second")
+    );
     second.stop().await
 }
 
@@ -126,7 +151,15 @@ struct Operator {
 impl Operator {
     fn start(client: &Client, identity: &str) -> Self {
         let writes = Arc::new(AtomicUsize::new(0));
-        let args = ["operator", "--identity", identity, "--namespace", "default", "--admin-address", "127.0.0.1:0"];
+        let args = [
+            "operator",
+            "--identity",
+            identity,
+            "--namespace",
+            "default",
+            "--admin-address",
+            "127.0.0.1:0",
+        ];
         let (stop, told) = oneshot::channel();
         let counted = counted(client, writes.clone());
         let stopped = async { told.await.unwrap_or_default() };
@@ -167,17 +200,30 @@ async fn prepare(client: &Client) -> Result<()> {
         "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
     }});
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    namespaces.create(&PostParams::default(), &serde_json::from_value(namespace)?).await?;
+    namespaces
+        .create(&PostParams::default(), &serde_json::from_value(namespace)?)
+        .await?;
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
-    eventually("the default ServiceAccount", || async { Ok(accounts.get_opt("default").await?.map(|_| ())) }).await
+    eventually("the default ServiceAccount", || async {
+        Ok(accounts.get_opt("default").await?.map(|_| ()))
+    })
+    .await
 }
 
-/// A StreamGate whose pod serves.
+/// A StreamGate that says it is ready, as its own controller would.
 async fn gate(client: &Client, name: &str) -> Result<()> {
     let gates: Api<StreamGate> = Api::namespaced(client.clone(), NAMESPACE);
     let gate = json!({"apiVersion": "streamgate.io/v1alpha1", "kind": "StreamGate", "metadata": {"name": name}, "spec": {}});
-    gates.create(&PostParams::default(), &serde_json::from_value(gate)?).await?;
-    kubelet::serve(client, NAMESPACE, name).await
+    gates
+        .create(&PostParams::default(), &serde_json::from_value(gate)?)
+        .await?;
+    let ready = json!({"status": {"observedGeneration": 1, "version": "0.1.0", "conditions": [
+        {"type": "Ready", "status": "True", "reason": "Available", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+    ]}});
+    gates
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(ready))
+        .await?;
+    Ok(())
 }
 
 async fn create(client: &Client, name: &str, spec: Value) -> Result<()> {
@@ -187,7 +233,8 @@ async fn create(client: &Client, name: &str, spec: Value) -> Result<()> {
     }
     let object = json!({"apiVersion": "streamgate.io/v1alpha1", "kind": "TranscodeJob", "metadata": {"name": name}, "spec": all});
     let jobs: Api<TranscodeJob> = Api::namespaced(client.clone(), NAMESPACE);
-    jobs.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+    jobs.create(&PostParams::default(), &serde_json::from_value(object)?)
+        .await?;
     Ok(())
 }
 
@@ -226,13 +273,22 @@ where
 async fn job(client: &Client, name: &str, step: &str) -> Result<Job> {
     let owners: Api<TranscodeJob> = Api::namespaced(client.clone(), NAMESPACE);
     let uid = owners.get(name).await?.uid().context("no uid")?;
-    let list = ListParams::default().labels(&format!("streamgate.io/transcode-job-uid={uid},streamgate.io/step={step}"));
+    let list = ListParams::default().labels(&format!(
+        "streamgate.io/transcode-job-uid={uid},streamgate.io/step={step}"
+    ));
     let jobs: Api<Job> = Api::namespaced(client.clone(), NAMESPACE);
     eventually(step, || async { Ok(jobs.list(&list).await?.items.pop()) }).await
 }
 
 /// Plays kubelet: every pod of a step ends with this code and message.
-async fn end_pods(client: &Client, name: &str, step: &str, pods: usize, code: i32, message: &str) -> Result<()> {
+async fn end_pods(
+    client: &Client,
+    name: &str,
+    step: &str,
+    pods: usize,
+    code: i32,
+    message: &str,
+) -> Result<()> {
     let job = job(client, name, step).await?.name_any();
     let list = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={job}"));
     let api: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
@@ -241,7 +297,11 @@ async fn end_pods(client: &Client, name: &str, step: &str, pods: usize, code: i3
         Ok((found.len() == pods).then_some(found))
     })
     .await?;
-    let container = if step == "publish" { "publish" } else { "transcoder" };
+    let container = if step == "publish" {
+        "publish"
+    } else {
+        "transcoder"
+    };
     for pod in found {
         let status = json!({"status": {
             "phase": if code == 0 { "Succeeded" } else { "Failed" },
@@ -250,7 +310,12 @@ async fn end_pods(client: &Client, name: &str, step: &str, pods: usize, code: i3
                 "state": {"terminated": {"exitCode": code, "message": message, "reason": "Ended"}},
             }],
         }});
-        api.patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(status)).await?;
+        api.patch_status(
+            &pod.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(status),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -271,7 +336,9 @@ async fn heard(client: &Client, name: &str, reason: &str) -> Result<()> {
     eventually(reason, || async {
         let all = events.list(&ListParams::default()).await?.items;
         let about = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.clone());
-        let found = all.iter().any(|e| e.reason.as_deref() == Some(reason) && about(e).as_deref() == Some(name));
+        let found = all
+            .iter()
+            .any(|e| e.reason.as_deref() == Some(reason) && about(e).as_deref() == Some(name));
         Ok(found.then_some(()))
     })
     .await

@@ -342,7 +342,9 @@ mod tests {
 
     /// Compares with a file of `operator/golden`; `UPDATE_GOLDEN=1` writes it.
     fn is_golden(file: &str, job: &Job) {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(file);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("golden")
+            .join(file);
         let made = serde_yaml::to_string(job).unwrap();
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &made).unwrap();
