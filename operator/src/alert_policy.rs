@@ -56,7 +56,10 @@ fn policies_of(
                 && policy.spec.stream_gate_ref.name == gate.name_any()
         };
         let found = policies.state_filter(refers);
-        let found: Vec<_> = found.iter().map(|p| ObjectRef::from_obj(p.as_ref())).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|p| ObjectRef::from_obj(p.as_ref()))
+            .collect();
         stream::iter(found)
     })
 }

@@ -93,7 +93,10 @@ mod tests {
         assert!(notice(&ours(None), &first).unwrap().warning);
         policy.status = Some(first.clone());
         let second = status(&policy, &refused, Timestamp::MAX);
-        assert_eq!((second.clone(), notice(&first, &second)), (first.clone(), None));
+        assert_eq!(
+            (second.clone(), notice(&first, &second)),
+            (first.clone(), None)
+        );
         let ready = status(&policy, &Ok(()), Timestamp::MAX);
         assert_eq!(ready.observed_generation, Some(3));
         assert_eq!(notice(&first, &ready).unwrap().reason, "Accepted");

@@ -71,16 +71,25 @@ mod tests {
 
     #[test]
     fn an_unsupported_expression_is_refused_by_rule_and_place() {
-        let refusal = validate(&policy(&["up", "1 + histogram_quantile(0.9, x)"]), true).unwrap_err();
+        let refusal =
+            validate(&policy(&["up", "1 + histogram_quantile(0.9, x)"]), true).unwrap_err();
         assert_eq!(refusal.reason(), "UnsupportedExpression");
         let text = refusal.to_string();
-        assert!(text.starts_with("rule Rule1: ") && text.contains("column 5"), "{text}");
+        assert!(
+            text.starts_with("rule Rule1: ") && text.contains("column 5"),
+            "{text}"
+        );
     }
 
     #[test]
     fn every_bad_rule_is_told() {
-        let text = validate(&policy(&["topk(1, x)", "up", "(("]), true).unwrap_err().to_string();
-        assert!(text.contains("rule Rule0") && text.contains("rule Rule2"), "{text}");
+        let text = validate(&policy(&["topk(1, x)", "up", "(("]), true)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("rule Rule0") && text.contains("rule Rule2"),
+            "{text}"
+        );
     }
 
     #[test]

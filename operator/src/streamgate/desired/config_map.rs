@@ -132,6 +132,9 @@ mod tests {
     fn the_sign_in_domain_follows_the_public_url() {
         let gate = validate::validate(&samples::gate(serde_json::json!({}))).unwrap();
         let domain = |url| config(&gate, url).auth.domain;
-        assert_eq!(domain("https://watch.example:8443/tv"), "watch.example:8443");
+        assert_eq!(
+            domain("https://watch.example:8443/tv"),
+            "watch.example:8443"
+        );
     }
 }
