@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts images crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts programs crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,9 +64,19 @@ test: ## Everything, from nothing
 go-test:
 	cd e2e/cluster && go vet ./cmd/cluster ./cmd/pause ./cmd/probe ./internal/... && go test ./cmd/cluster/... ./internal/...
 
-demo: packages footage ## The main job as far as it is built
-	$(CARGO) build --release -p streamgate-transcoder
-	@e2e/demo.py
+programs: packages
+	$(CARGO) build --release --workspace
+
+contracts:
+	@e2e/contracts/compile.sh
+
+demo: footage evm contracts programs cluster-up ## The main job on a real Kubernetes: upload, encode, sign in, play
+	@e2e/cluster/tools.sh helm
+	@e2e/demo.py up
+
+down: ## Remove what demo made, the cluster included
+	@e2e/demo.py down
+	@$(MAKE) -s cluster-down
 
 claims: ## Every claim with its bar and the figure last recorded
 	@e2e/claim.py --list

@@ -14,6 +14,7 @@ use streamgate_contract::roles::{LIVEZ_PATH, METRICS_PATH, READYZ_PATH};
 use tokio::sync::Mutex;
 
 use crate::ports::catalog::Catalog;
+use crate::services::streaming::Streaming;
 
 /// How long a look at the dependencies stays true.
 const FRESH: Duration = Duration::from_secs(1);
@@ -28,16 +29,22 @@ const DRAINING: u8 = 2;
 pub struct Health {
     stage: AtomicU8,
     catalog: Arc<dyn Catalog>,
+    streaming: Arc<Streaming>,
     seen: Mutex<Option<(Instant, bool)>>,
     registry: Registry,
 }
 
 impl Health {
     /// Not ready before [`Health::serving`].
-    pub fn new(catalog: Arc<dyn Catalog>, registry: Registry) -> Arc<Self> {
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        streaming: Arc<Streaming>,
+        registry: Registry,
+    ) -> Arc<Self> {
         Arc::new(Self {
             stage: AtomicU8::new(STARTING),
             catalog,
+            streaming,
             seen: Mutex::new(None),
             registry,
         })
@@ -58,8 +65,9 @@ impl Health {
         match self.stage.load(Ordering::SeqCst) {
             STARTING => Some("starting"),
             DRAINING => Some("draining"),
-            _ if self.catalog_answers().await => None,
-            _ => Some("the catalog does not answer"),
+            _ if !self.catalog_answers().await => Some("the catalog does not answer"),
+            _ if !self.streaming.ready() => Some("the revocation epoch is not known"),
+            _ => None,
         }
     }
 

@@ -38,8 +38,9 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     let keys = config::read_keys(&args.keys)?;
     let registry = prometheus::Registry::new();
     let adapters = adapters(&config, &args).await?;
-    let health = Health::new(adapters.catalog.clone(), registry.clone());
+    let catalog = adapters.catalog.clone();
     let roles = Roles::new(adapters, &config, &keys, &registry)?;
+    let health = Health::new(catalog, roles.streaming(), registry.clone());
 
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();

@@ -99,6 +99,11 @@ impl Roles {
         ))
     }
 
+    /// The role whose readiness is the process's.
+    pub fn streaming(&self) -> Arc<Streaming> {
+        self.streaming.clone()
+    }
+
     /// Starts what the roles do without being asked.
     pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         tasks.spawn(self.streaming.clone().run(stop.clone()));
