@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools footage evm s3 crds fmt lint deny unit test demo claims claim clean
+.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts images crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,15 @@ packages: ## Install the Debian packages the build needs
 tools: packages ## Build the Kubernetes programs the tests run against
 	@e2e/cluster/tools.sh k8s cluster
 
+cluster-up: ## Start a Kubernetes cluster of one node on this machine
+	@if [ "$${CLUSTER-}" != current ]; then e2e/packages.sh cluster; fi
+	@e2e/cluster/tools.sh k8s coredns pause cluster
+	@target/tools/bin/cluster up
+
+cluster-down: ## End that cluster and remove all of it but its logs
+	@e2e/cluster/tools.sh cluster
+	@target/tools/bin/cluster down
+
 footage: packages ## Fetch the real clips the tests encode
 	@tests/footage.sh
 
@@ -25,8 +34,8 @@ evm: ## Fetch the EVM node the chain adapter is tested on
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
-crds: ## Write crds/yaml and the reference from the types
-	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference
+crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
+	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference charts/streamgate/templates
 
 fmt: ## Format everything
 	$(CARGO) fmt --all
@@ -53,7 +62,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh --table
 
 go-test:
-	cd e2e/cluster && go vet ./cmd/cluster ./internal/... && go test ./cmd/cluster/... ./internal/...
+	cd e2e/cluster && go vet ./cmd/cluster ./cmd/pause ./cmd/probe ./internal/... && go test ./cmd/cluster/... ./internal/...
 
 demo: packages footage ## The main job as far as it is built
 	$(CARGO) build --release -p streamgate-transcoder

@@ -25,6 +25,20 @@ pub fn yaml(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error>
     serde_yaml::to_string(crd)
 }
 
+/// The YAML of a CRD as a template of the chart: installed under `crds.enabled`, and kept when the
+/// chart is uninstalled under `crds.keep`.
+pub fn template(yaml: &str) -> String {
+    const KEEP: &str = "metadata:
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+";
+    // Only the first `metadata:` at the margin is the definition's own.
+    let kept = yaml.replacen("metadata:\n", KEEP, 1);
+    format!("{{{{- if .Values.crds.enabled }}}}\n{kept}{{{{- end }}}}\n")
+}
+
 /// A new object's status says it was never observed, so kstatus reports InProgress, not Current,
 /// before the first pass of a controller.
 fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -245,10 +245,7 @@ pub fn unavailable(
 }
 
 fn log(error: &(dyn std::error::Error + 'static)) {
-    let chain: Vec<String> = std::iter::successors(Some(error), |e| e.source())
-        .map(ToString::to_string)
-        .collect();
-    tracing::error!(error = chain.join(": "), "request failed");
+    tracing::error!(error = crate::ports::causes(error), "request failed");
 }
 
 #[cfg(test)]

@@ -13,3 +13,10 @@ pub mod scrape;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error with everything that caused it, for logs.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let words: Vec<String> = chain.map(ToString::to_string).collect();
+    words.join(": ")
+}

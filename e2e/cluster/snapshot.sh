@@ -8,15 +8,17 @@ section() { echo "== $1"; }
 section processes
 # Names of the cluster's programs and of what runs in pods; others of the machine come and go.
 names='etcd|k8s|kube-.*|kubelet|containerd.*|coredns|runc|pause|cluster'
-ps -eo comm= | grep -xE "$names" | sort | uniq -c || true
+ps -eo stat=,comm= | awk '$1 !~ /^Z/ { print $2 }' | grep -xE "$names" | sort | uniq -c || true
 echo "with the mark of a cluster: $(grep -lsz '^STREAMGATE_NODE=' /proc/[0-9]*/environ | wc -l || true)"
 
 section mounts
 awk '{ print $5 }' /proc/self/mountinfo | sort
 
 section namespaces
+# Ended processes that nobody has collected yet hold nothing any more.
+live=$(ps -eo stat=,pid= | awk '$1 !~ /^Z/ { print $2 }')
 for kind in mnt net pid; do
-  echo "$kind $(readlink /proc/[0-9]*/ns/$kind 2>/dev/null | sort -u | wc -l)"
+  echo "$kind $(for pid in $live; do readlink "/proc/$pid/ns/$kind" 2> /dev/null || true; done | sort -u | wc -l)"
 done
 
 section links

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the named tools into target/tools/bin unless they are newer than their sources:
-#   tools.sh k8s cluster
-# k8s is the upstream Kubernetes programs in one binary and takes about 5 minutes once.
+#   tools.sh k8s cluster pause probe coredns helm
+# k8s is the upstream Kubernetes programs in one binary and takes about 5 minutes once; coredns and
+# helm are built from their released modules and take about 2 minutes each.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/../../target/tools/bin
@@ -10,26 +11,39 @@ mkdir -p "$bin"
 cd "$here"
 
 stale() { # stale NAME: the tool is missing or older than a source of its own
-  [ ! -x "$bin/$1" ] || [ -n "$(find go.mod go.sum "cmd/$1" internal -newer "$bin/$1" -type f -print -quit)" ]
+  local sources=(go.sum "cmd/$1" internal)
+  # The upstream programs use nothing of ours.
+  [ "$1" != k8s ] || sources=(go.sum cmd/k8s)
+  [ ! -x "$bin/$1" ] || [ -n "$(find "${sources[@]}" -newer "$bin/$1" -type f -print -quit)" ]
 }
 
 build() { # build NAME [FLAGS…]
   local name=$1
+  stale "$name" || return 0
   shift
   echo "building $name"
   CGO_ENABLED=0 go build -trimpath "$@" -o "$bin/$name.part" "./cmd/$name"
   mv "$bin/$name.part" "$bin/$name"
 }
 
+release() { # release NAME MODULE@VERSION: a released program, built anew when the version changes
+  local name=$1 module=$2 stamp=$bin/.$1.version
+  if [ -x "$bin/$name" ] && [ "$(cat "$stamp" 2> /dev/null)" = "$module" ]; then return; fi
+  echo "building $name"
+  GOBIN=$(realpath "$bin") CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$module"
+  echo "$module" > "$stamp"
+}
+
 for tool in "$@"; do
-  stale "$tool" || continue
   case $tool in
     k8s)
       package=k8s.io/component-base/version
       build k8s -ldflags "-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=35"
       ln -sf k8s "$bin/kubectl"
       ;;
-    cluster) build cluster ;;
-    *) echo "tools.sh: no tool is called $tool; name k8s or cluster" >&2; exit 2 ;;
+    cluster | pause | probe) build "$tool" -ldflags "-s -w" ;;
+    coredns) release coredns github.com/coredns/coredns@v1.14.7 ;;
+    helm) release helm helm.sh/helm/v4/cmd/helm@v4.3.1 ;;
+    *) echo "tools.sh: no tool is called $tool; name k8s, cluster, pause, probe, coredns or helm" >&2; exit 2 ;;
   esac
 done

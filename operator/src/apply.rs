@@ -113,8 +113,10 @@ impl Applier {
     pub async fn merge<K: Writable>(&self, live: &K, mut fields: Value) -> Result<Option<K>> {
         let doing = doing("change", live);
         fields["metadata"]["uid"] = json!(live.uid());
-        let mut params = PatchParams::default();
-        params.field_manager = Some(MANAGER_OPERATOR.to_owned());
+        let params = PatchParams {
+            field_manager: Some(MANAGER_OPERATOR.to_owned()),
+            ..PatchParams::default()
+        };
         let api = self.api(live)?;
         let name = live.name_any();
         let patch = Patch::Merge(&fields);
@@ -235,7 +237,11 @@ fn is_applied<K: Writable>(live: &K, body: &Value, hash: &str, doing: &str) -> R
 fn owned_alike<K: Writable>(live: &K, wanted: &K) -> Result<()> {
     let uid = |object: &K| object.owner_references().first().map(|o| o.uid.clone());
     let owner = uid(wanted);
-    let ours = owner.is_none() || live.owner_references().iter().any(|o| Some(&o.uid) == owner.as_ref());
+    let ours = owner.is_none()
+        || live
+            .owner_references()
+            .iter()
+            .any(|o| Some(&o.uid) == owner.as_ref());
     ours.then_some(()).ok_or_else(|| Error::NameTaken {
         kind: K::kind(&()).into_owned(),
         name: live.name_any(),

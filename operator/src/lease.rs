@@ -12,6 +12,8 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::admin::Health;
+
 /// Name of the Lease.
 pub const LEASE: &str = "streamgate-operator";
 /// Others take over when the holder was silent for this long.
@@ -50,6 +52,7 @@ pub struct Elector {
     api: Api<Lease>,
     identity: String,
     tenure: Tenure,
+    health: Health,
     /// What was read last and when it was first seen so: silence is measured by our own clock,
     /// never by the holder's.
     seen: Option<(String, Instant)>,
@@ -57,11 +60,18 @@ pub struct Elector {
 
 impl Elector {
     /// A candidate of this name for the lease of `namespace`.
-    pub fn new(client: Client, namespace: &str, identity: String, tenure: Tenure) -> Self {
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        identity: String,
+        tenure: Tenure,
+        health: Health,
+    ) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             identity,
             tenure,
+            health,
             seen: None,
         }
     }
@@ -121,6 +131,7 @@ impl Elector {
         let ours = timeout(CALL, self.take())
             .await
             .map_err(|_| LeaseError::Silent)??;
+        self.health.heard();
         if ours {
             // Counted from before the request: the server's clock for us starts later.
             self.tenure.set(Some(begun + BELIEF));
@@ -165,7 +176,10 @@ impl Elector {
     fn claimed(&self, old: Option<Lease>) -> Lease {
         let now = MicroTime(Timestamp::now());
         let same = old.as_ref().and_then(holder) == Some(self.identity.as_str());
-        let before = old.as_ref().and_then(|l| l.spec.clone()).unwrap_or_default();
+        let before = old
+            .as_ref()
+            .and_then(|l| l.spec.clone())
+            .unwrap_or_default();
         let changes = before.lease_transitions.unwrap_or(0);
         let metadata = old.map_or_else(
             || ObjectMeta {
@@ -180,7 +194,11 @@ impl Elector {
                 holder_identity: Some(self.identity.clone()),
                 lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
                 lease_transitions: Some(if same { changes } else { changes + 1 }),
-                acquire_time: if same { before.acquire_time } else { Some(now.clone()) },
+                acquire_time: if same {
+                    before.acquire_time
+                } else {
+                    Some(now.clone())
+                },
                 renew_time: Some(now),
                 ..LeaseSpec::default()
             }),

@@ -2,6 +2,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod admin;
+pub mod alert_policy;
 pub mod apply;
 pub mod context;
 pub mod drive;
@@ -9,5 +11,8 @@ pub mod error;
 pub mod events;
 pub mod lease;
 pub mod metrics;
+pub mod run;
+pub mod streamgate;
+pub mod transcode_job;
 pub mod unchanged;
 pub mod watch;

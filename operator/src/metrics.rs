@@ -26,25 +26,43 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let passes = IntCounterVec::new(
-            Opts::new("streamgate_operator_reconciles_total", "Passes by kind and result: success, or a word for the error."),
+            Opts::new(
+                "streamgate_operator_reconciles_total",
+                "Passes by kind and result: success, or a word for the error.",
+            ),
             &["kind", "result"],
         )?;
         let durations = HistogramVec::new(
-            HistogramOpts::new("streamgate_operator_reconcile_duration_seconds", "Duration of a pass.")
-                .buckets(vec![0.000_1, 0.001, 0.01, 0.1, 1.0, 10.0]),
+            HistogramOpts::new(
+                "streamgate_operator_reconcile_duration_seconds",
+                "Duration of a pass.",
+            )
+            .buckets(vec![0.000_1, 0.001, 0.01, 0.1, 1.0, 10.0]),
             &["kind"],
         )?;
         let waiting = IntGaugeVec::new(
-            Opts::new("streamgate_operator_queue_depth", "Objects that were touched and wait for their pass."),
+            Opts::new(
+                "streamgate_operator_queue_depth",
+                "Objects that were touched and wait for their pass.",
+            ),
             &["kind"],
         )?;
         let watch_errors = IntCounterVec::new(
-            Opts::new("streamgate_operator_watch_errors_total", "Watches that broke and were started anew, or objects that could not be read."),
+            Opts::new(
+                "streamgate_operator_watch_errors_total",
+                "Watches that broke and were started anew, or objects that could not be read.",
+            ),
             &["kind"],
         )?;
-        let leader = IntGauge::new("streamgate_operator_leader", "1 while this process holds the lease.")?;
+        let leader = IntGauge::new(
+            "streamgate_operator_leader",
+            "1 while this process holds the lease.",
+        )?;
         let build = IntGaugeVec::new(
-            Opts::new("streamgate_operator_build_info", "Always 1; the version is the label."),
+            Opts::new(
+                "streamgate_operator_build_info",
+                "Always 1; the version is the label.",
+            ),
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);

@@ -58,7 +58,8 @@ async fn the_api_server_takes_and_refuses_as_documented() -> Result<()> {
     immutable_fields_stay(&client).await
 }
 
-async fn install(client: &Client) -> Result<()> {
+/// Installs the CRDs and waits until they are served.
+pub async fn install(client: &Client) -> Result<()> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for (_, crd) in definitions::all() {
         let name = crd.metadata.name.clone().unwrap_or_default();

@@ -6,5 +6,9 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod chart;
 mod crds;
+mod stream_gate;
 mod tidy;
+mod transcode_job;
+mod worker;

@@ -50,6 +50,21 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
         "step is pure",
     ),
     (
+        "operator/src/transcode_job/step",
+        &["Client", "async ", "Timestamp::now", "rand::"],
+        "step is pure",
+    ),
+    (
+        "operator/src/transcode_job/job.rs",
+        &["Client", "async ", "Timestamp::now", "rand::"],
+        "Jobs are built from values",
+    ),
+    (
+        "operator/src/transcode_job/observe.rs",
+        &["Api", "async fn observe", "Timestamp::now", ".apply"],
+        "observing reads watched stores alone",
+    ),
+    (
         "operator/src/streamgate/desired",
         &["Client", "async ", "Timestamp::now", "rand::"],
         "desired is pure",

@@ -1,5 +1,7 @@
 //! What integration tests share: the repository's root and a real control plane of their own.
 
+pub mod kubelet;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -8,6 +8,8 @@ use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::adapters::kubernetes::Kubernetes;
+use crate::adapters::kubernetes::tokens::ClusterTokens;
 use crate::config::Keys;
 use crate::edge::Edge;
 use crate::ports::catalog::Catalog;
@@ -18,6 +20,7 @@ use crate::services::auth::{self, Auth};
 use crate::services::metadata::{self, Metadata};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
+use crate::services::worker::{self, Worker, signature::UrlKey};
 use crate::tokens::{Signer, Verifier};
 
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
@@ -44,6 +47,8 @@ pub struct Roles {
     metadata: Arc<Metadata>,
     streaming: Arc<Streaming>,
     upload: Arc<UploadService>,
+    jobs: Arc<Kubernetes>,
+    worker: Arc<Worker>,
 }
 
 impl Roles {
@@ -63,7 +68,10 @@ impl Roles {
             &config.rules,
             config.default_rule.clone(),
         );
+        let jobs = Arc::new(jobs(&on, config));
         Ok(Self {
+            worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
+            jobs,
             streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
             upload: Arc::new(upload(&on, config, registry)?),
             metadata: Arc::new(metadata),
@@ -85,13 +93,19 @@ impl Roles {
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::routes(self.streaming.clone());
-        Ok((edge.public(api, playback), edge.internal(Router::new())))
+        Ok((
+            edge.public(api, playback),
+            edge.internal(worker::http::internal_routes(self.worker.clone())),
+        ))
     }
 
     /// Starts what the roles do without being asked.
     pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
+        tasks.spawn(self.worker.clone().run(stop.clone()));
+        let (jobs, stop) = (self.jobs.clone(), stop.clone());
+        tasks.spawn(async move { jobs.run(stop).await });
     }
 }
 
@@ -150,4 +164,34 @@ fn upload(
         settings,
         registry,
     )?)
+}
+
+/// TranscodeJobs of the gate's namespace and of those it allows.
+fn jobs(on: &Adapters, config: &RoleConfig) -> Kubernetes {
+    let allowed = config.gate.allowed_namespaces.iter().cloned();
+    let own = std::iter::once(config.gate.namespace.clone());
+    Kubernetes::new(on.client.clone(), own.chain(allowed))
+}
+
+fn worker(
+    on: &Adapters,
+    config: &RoleConfig,
+    keys: &Keys,
+    jobs: Arc<Kubernetes>,
+    registry: &Registry,
+) -> anyhow::Result<Worker> {
+    let audience = config.gate.uid.clone();
+    let parts = worker::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        jobs,
+        tokens: Arc::new(ClusterTokens::new(
+            on.client.clone(),
+            audience,
+            on.clock.clone(),
+        )),
+        clock: on.clock.clone(),
+        url_key: UrlKey::new(keys.object_url.to_vec())?,
+    };
+    Ok(Worker::new(parts, config, registry)?)
 }

@@ -20,7 +20,6 @@ const PIECE: usize = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct News {
     pub(super) progress: Option<ProgressReport>,
-    pub(super) failed: bool,
     pub(super) done: bool,
 }
 
@@ -31,10 +30,10 @@ impl News {
                 let frames = frames.min(of);
                 self.progress = Some(ProgressReport { frames, of, fps });
             }
-            Event::Failed(_) => self.failed = true,
             Event::Done => self.done = true,
-            // Files are found by looking, not by what is said about them.
-            Event::Planned | Event::Segment { .. } => {}
+            // Files are found by looking, not by what is said about them; after a failure the
+            // engine's own exit tells, and what it finished before is still delivered.
+            Event::Planned | Event::Segment { .. } | Event::Failed(_) => {}
         }
     }
 }

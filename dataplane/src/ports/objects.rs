@@ -129,11 +129,13 @@ pub trait Objects: Send + Sync {
             whole.extend_from_slice(&part);
             Ok(whole)
         });
-        let bytes = collected.await.map_err(|source| ObjectsError::Unavailable {
-            action: "receive",
-            key: key.to_string(),
-            source,
-        })?;
+        let bytes = collected
+            .await
+            .map_err(|source| ObjectsError::Unavailable {
+                action: "receive",
+                key: key.to_string(),
+                source,
+            })?;
         self.put(key, bytes.freeze()).await
     }
     /// The whole object.

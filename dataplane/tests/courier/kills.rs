@@ -20,7 +20,7 @@ async fn a_courier_started_again_loses_and_repeats_nothing() {
     pod.start();
     for commits in [1, 3, 5] {
         worker.until(|s| s.committed.len() >= commits).await;
-        pod.kill_courier().await;
+        pod.kill_courier();
         pod.start_courier();
     }
     assert_eq!(pod.end().await, 0, "{:?}", pod.message());
@@ -38,8 +38,8 @@ async fn a_courier_killed_while_it_fetches_begins_anew() {
     let mut pod = Pod::new("encode-3", &worker.url());
     for _ in 0..3 {
         pod.start_courier();
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        pod.kill_courier().await;
+        tokio::time::sleep(Duration::from_millis(15)).await;
+        pod.kill_courier();
     }
     pod.start();
     assert_eq!(pod.end().await, 0);

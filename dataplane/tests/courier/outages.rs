@@ -9,7 +9,7 @@ use streamgate_contract::reasons::job;
 use streamgate_dataplane::courier::{PublishArgs, publish};
 
 use crate::fixture::{assert_same_as_undisturbed, planned, source};
-use crate::pod::Pod;
+use crate::pod::{Pod, TOKEN};
 use crate::worker::{State, Worker};
 
 fn planned_state() -> State {
@@ -84,6 +84,20 @@ async fn patience_ends_with_a_code_that_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_never_followed() {
+    let elsewhere = Worker::start(planned_state()).await;
+    let mut state = planned_state();
+    let object = "/internal/v1/objects/source/0?signature=0";
+    state.redirect = Some(elsewhere.url() + object);
+    let worker = Worker::start(state).await;
+    let mut pod = Pod::new("encode-3", &worker.url());
+    pod.args.patience_seconds = 1;
+    pod.start_courier();
+    assert_eq!(pod.given_up().await.exit_code, exit::OUT_OF_REACH);
+    assert_eq!(elsewhere.state().served, 0);
+}
+
+#[tokio::test]
 async fn a_refusal_of_the_worker_ends_the_job_with_its_reason() {
     let mut state = planned_state();
     state.refusal = Some((422, job::SOURCE_NOT_FOUND));
@@ -136,12 +150,12 @@ async fn a_token_that_is_replaced_is_read_anew() {
     pod.start();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!pod.work().join("plan.json").exists());
-    std::fs::write(&pod.args.token, "encode-3").unwrap();
+    std::fs::write(&pod.args.token, format!("{TOKEN}encode-3")).unwrap();
     assert_eq!(pod.end().await, 0);
 }
 
 fn publish_args(url: String, folder: &Path) -> PublishArgs {
-    std::fs::write(folder.join("token"), "publish").unwrap();
+    std::fs::write(folder.join("token"), format!("{TOKEN}publish")).unwrap();
     PublishArgs {
         worker_url: url,
         token: folder.join("token"),

@@ -1,25 +1,24 @@
-//! A job pod without Kubernetes: a folder, the real transcoder as a process, the courier as a task.
+//! A job pod without Kubernetes: a folder, and both shipped programs as processes.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use streamgate_contract::job_files::{GIVE_UP, GiveUp, Termination};
-use streamgate_dataplane::courier::{self, CourierArgs, CourierError};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use streamgate_dataplane::courier::CourierArgs;
 
 /// The pod.
 pub struct Pod {
     folder: tempfile::TempDir,
     pub args: CourierArgs,
-    courier: Option<Running>,
+    courier: Option<Child>,
     transcoder: Option<Child>,
 }
 
-/// A courier and the word that ends it.
-struct Running(JoinHandle<Result<(), CourierError>>, oneshot::Sender<()>);
+/// What every token of these tests begins with; it must not be seen in any log.
+pub const TOKEN: &str = "canary-token.";
 
 /// The shipped transcoder.
 fn transcoder() -> PathBuf {
@@ -37,7 +36,7 @@ impl Pod {
     pub fn new(name: &str, worker_url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
-        fs::write(&token, format!("{name}\n")).unwrap();
+        fs::write(&token, format!("{TOKEN}{name}\n")).unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
         let args = CourierArgs {
             work: folder.path().join("work"),
@@ -66,9 +65,22 @@ impl Pod {
     }
 
     pub fn start_courier(&mut self) {
-        let (stop, stopped) = oneshot::channel();
-        let run = courier::run(self.args.clone(), async move { drop(stopped.await) });
-        self.courier = Some(Running(tokio::spawn(run), stop));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_streamgate-dataplane"));
+        command.arg("courier").arg("--work").arg(&self.args.work);
+        command.arg("--worker-url").arg(&self.args.worker_url);
+        command.arg("--token").arg(&self.args.token);
+        if let Some(mounted) = &self.args.mounted {
+            command.arg("--mounted").arg(mounted);
+        }
+        let patience = self.args.patience_seconds.to_string();
+        command.args(["--patience-seconds", &patience]);
+        let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        self.courier = Some(child.unwrap());
     }
 
     pub fn start_transcoder(&mut self) {
@@ -82,11 +94,12 @@ impl Pod {
         self.transcoder = Some(child.unwrap());
     }
 
-    /// The courier is gone from one moment to the next.
-    pub async fn kill_courier(&mut self) {
-        let Running(courier, _stop) = self.courier.take().unwrap();
-        courier.abort();
-        drop(courier.await);
+    /// SIGKILL for the courier.
+    pub fn kill_courier(&mut self) {
+        if let Some(mut child) = self.courier.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 
     /// SIGKILL for the transcoder.
@@ -116,10 +129,23 @@ impl Pod {
         }
     }
 
+    /// SIGTERM for the courier, which must end well and have logged nothing secret.
     pub async fn stop_courier(&mut self) {
-        let Running(courier, stop) = self.courier.take().unwrap();
-        drop(stop);
-        courier.await.unwrap().unwrap();
+        let mut child = self.courier.take().unwrap();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let began = Instant::now();
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+            assert!(began.elapsed() < Duration::from_secs(25), "no end");
+        };
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        assert!(status.success(), "{log}");
+        for secret in [TOKEN, "signature=", "sha256="] {
+            assert!(!log.contains(secret), "{secret} in the log: {log}");
+        }
     }
 
     /// The transcoder's last words.
@@ -145,5 +171,6 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         self.kill_transcoder();
+        self.kill_courier();
     }
 }

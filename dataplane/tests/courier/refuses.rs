@@ -10,7 +10,7 @@ use streamgate_contract::job_files::{EVENTS, ORDER, OUT};
 use streamgate_contract::reasons::job;
 
 use crate::fixture::{planned, source};
-use crate::pod::Pod;
+use crate::pod::{Pod, TOKEN};
 use crate::worker::{State, Worker};
 
 /// A name the first span expects.
@@ -187,7 +187,7 @@ async fn courier_refuses_events_that_are_a_link_or_a_fifo() {
 async fn courier_refuses_a_plan_that_is_a_link() {
     let mut scene = Scene::new().await;
     symlink(scene.secret(), scene.planted("plan.json")).unwrap();
-    fs::write(&scene.pod.args.token, "plan").unwrap();
+    fs::write(&scene.pod.args.token, format!("{TOKEN}plan")).unwrap();
     scene.pod.args.patience_seconds = 5;
     scene.refused().await;
 }
@@ -196,7 +196,7 @@ async fn courier_refuses_a_plan_that_is_a_link() {
 async fn courier_refuses_init_segments_the_plan_does_not_describe() {
     let scene = Scene::new().await;
     let plan = &planned().plan;
-    fs::write(&scene.pod.args.token, "plan").unwrap();
+    fs::write(&scene.pod.args.token, format!("{TOKEN}plan")).unwrap();
     for track in &plan.tracks {
         fs::write(scene.planted(&format!("{}-init.mp4", track.id)), "other").unwrap();
     }

@@ -18,6 +18,7 @@ use streamgate_contract::job_api::{
 use streamgate_contract::job_files::{Published, SegmentName};
 use streamgate_contract::plan::Plan;
 
+use crate::pod::TOKEN;
 use crate::worker::State;
 
 type World = Shared<Arc<Mutex<State>>>;
@@ -67,6 +68,7 @@ fn enter<'a>(
         .and_then(|h| h.to_str().ok());
     let pod = bearer
         .and_then(|b| b.strip_prefix("Bearer "))
+        .and_then(|token| token.strip_prefix(TOKEN))
         .unwrap_or_default();
     if pod.is_empty() {
         return Err(Problem(401, "Unauthenticated"));
@@ -211,6 +213,9 @@ async fn read(
 ) -> Response {
     let mut state = world.lock().unwrap();
     state.leaked |= headers.contains_key(header::AUTHORIZATION);
+    if let Some(elsewhere) = state.redirect.clone() {
+        return axum::response::Redirect::temporary(&elsewhere).into_response();
+    }
     if query.unwrap_or_default() != format!("signature={}", state.signature) {
         return problem(403, "Expired");
     }

@@ -33,12 +33,13 @@ fn spans_fetch_little_more_than_the_source() {
     assert!(served * 10 <= bytes * 12, "{served} of {bytes}");
 }
 
+/// Sound has one packet more than the worked example counts: the encoder's priming.
 #[test]
 fn what_was_delivered_plays_in_full() {
     for (track, stream, frames) in [
         ("v720", "v:0", "600"),
         ("v240", "v:0", "600"),
-        ("a-", "a:0", "1125"),
+        ("a-", "a:0", "1126"),
     ] {
         let track = planned()
             .inits

@@ -34,6 +34,8 @@ pub struct State {
     pub leaked: bool,
     /// The signature that is valid now; those before are expired.
     pub signature: u32,
+    /// Objects of the source are said to be there instead.
+    pub redirect: Option<String>,
     pub store_down_until: Option<Instant>,
     pub refusal: Option<(u16, &'static str)>,
     pub on_ticket: Option<Box<dyn FnMut() + Send>>,
@@ -76,6 +78,7 @@ impl State {
             served: 0,
             leaked: false,
             signature: 0,
+            redirect: None,
             store_down_until: None,
             refusal: None,
             on_ticket: None,

@@ -75,23 +75,28 @@ impl Run {
         panic!("the upload does not get on");
     }
 
-    /// One upload whose connection breaks again and again, then goes through.
-    async fn cut(&mut self) {
+    /// One upload whose connection breaks again and again, then goes through. Returns how many
+    /// bytes had to be sent again because a connection was closed, and because one was reset.
+    async fn cut(&mut self) -> [usize; 2] {
         let path = self.begin().await;
         let mut offset = 0;
+        let mut resent = [0; 2];
         for _ in 0..CUTS {
             let most = 2 * BYTES / CUTS;
             let rest = &self.bytes[offset..];
             let stop = self.random.random_range(0..most);
             let (stream, sent) = self.tus.patch_in_part(&path, offset, rest, stop).await;
             // Half end with a reset that throws away what the network still holds.
-            if self.random.random_bool(0.5) {
+            let reset = self.random.random_bool(0.5);
+            if reset {
                 stream.set_zero_linger().unwrap();
             }
             drop(stream);
             offset = self.standing(&path, offset, sent).await;
+            resent[usize::from(reset)] += std::mem::take(&mut self.resent);
         }
         self.complete(&path).await;
+        resent
     }
 
     /// Uploads until the server has been killed often enough, then to the end.
@@ -158,8 +163,7 @@ async fn survive(name: &str, s3: Option<&Versity>) {
     let server = Server::start(&place).await;
     let mut run = Run::new(place, seed);
     let started = Instant::now();
-    run.cut().await;
-    let by_cuts = std::mem::take(&mut run.resent);
+    let [by_closes, by_resets] = run.cut().await;
     let server = run.kill(server).await;
     let seconds = started.elapsed().as_secs_f64();
     // A kill between completion and its tidying leaves strays to the sweep of the next start.
@@ -169,7 +173,8 @@ async fn survive(name: &str, s3: Option<&Versity>) {
     run.check().await;
     println!(
         "store={name} cuts={CUTS} kills={KILLS} uploads={n} contents={n} outbox={n} hashes=exact \
-         strays=0 bytes={bytes} resent-by-cuts={by_cuts} resent-by-kills={by_kills} \
+         strays=0 bytes={bytes} resent-by-closes={by_closes} \
+         resent-by-resets={by_resets} resent-by-kills={by_kills} \
          seconds={seconds:.1} seed={seed}",
         n = run.uploads.len(),
         bytes = run.uploads.len() * BYTES,

@@ -147,7 +147,10 @@ fn out_of_memory_twice(pods: &[&Pod]) -> bool {
     let mut killed: Vec<_> = pods
         .iter()
         .filter(|pod| ended(pod).is_some_and(is_out_of_memory))
-        .map(|pod| pod.annotations().get("batch.kubernetes.io/job-completion-index"))
+        .map(|pod| {
+            pod.annotations()
+                .get("batch.kubernetes.io/job-completion-index")
+        })
         .collect();
     killed.sort_unstable();
     killed.windows(2).any(|pair| pair[0] == pair[1])
@@ -156,14 +159,19 @@ fn out_of_memory_twice(pods: &[&Pod]) -> bool {
 /// How the main container ended.
 fn ended(pod: &Pod) -> Option<&ContainerStateTerminated> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let main = containers.iter().find(|c| MAIN.contains(&c.name.as_str()))?;
+    let main = containers
+        .iter()
+        .find(|c| MAIN.contains(&c.name.as_str()))?;
     main.state.as_ref()?.terminated.as_ref()
 }
 
 /// Why pods do not start. Nothing while one of them works: the others wait for room, as planned.
 fn trouble(pods: &[&Pod]) -> Option<Trouble> {
     let phase = |pod: &Pod| pod.status.as_ref().and_then(|s| s.phase.clone());
-    if pods.iter().any(|pod| phase(pod).as_deref() == Some("Running")) {
+    if pods
+        .iter()
+        .any(|pod| phase(pod).as_deref() == Some("Running"))
+    {
         return None;
     }
     let mut pending = pods
@@ -200,7 +208,9 @@ fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 fn unschedulable(pod: &Pod) -> Option<Trouble> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let scheduled = conditions.iter().find(|c| {
-        c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
+        c.type_ == "PodScheduled"
+            && c.status == "False"
+            && c.reason.as_deref() == Some("Unschedulable")
     })?;
     let said = scheduled.message.as_deref().unwrap_or_default();
     Some(Trouble {
@@ -212,7 +222,10 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
 /// The API server refused the Job controller a pod. Old news once a younger pod was made.
 fn refused(pods: &[&Pod], refusal: &Event) -> Option<Trouble> {
     let said = refusal.message.as_deref().unwrap_or_default();
-    let newest = pods.iter().filter_map(|p| p.metadata.creation_timestamp.as_ref()).max();
+    let newest = pods
+        .iter()
+        .filter_map(|p| p.metadata.creation_timestamp.as_ref())
+        .max();
     if newest.is_some_and(|pod| pod.0 >= last_seen(refusal)) {
         return None;
     }
@@ -230,7 +243,10 @@ fn refused(pods: &[&Pod], refusal: &Event) -> Option<Trouble> {
 
 /// When an Event was last repeated.
 pub fn last_seen(event: &Event) -> Timestamp {
-    let series = event.series.as_ref().and_then(|s| s.last_observed_time.as_ref());
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|s| s.last_observed_time.as_ref());
     let last = event.last_timestamp.as_ref().map(|t| t.0);
     let made = event.metadata.creation_timestamp.as_ref().map(|t| t.0);
     series

@@ -111,13 +111,26 @@ pub fn count(ranges: &str) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
+/// The status without what others write.
+pub fn ours(status: &TranscodeJobStatus) -> TranscodeJobStatus {
+    TranscodeJobStatus {
+        progress: None,
+        ..status.clone()
+    }
+}
+
 /// What Plan decided, as the status shows it.
 pub fn plan(summary: PlanSummary) -> PlanStatus {
     PlanStatus {
         spans: i32::try_from(summary.spans).unwrap_or(i32::MAX),
         segments: i32::try_from(summary.segments).unwrap_or(i32::MAX),
         duration_milliseconds: i64::try_from(summary.duration_milliseconds).unwrap_or(i64::MAX),
-        tracks: summary.tracks.into_iter().take(64).map(String::from).collect(),
+        tracks: summary
+            .tracks
+            .into_iter()
+            .take(64)
+            .map(String::from)
+            .collect(),
         engine: summary.engine.chars().take(256).collect(),
     }
 }

@@ -159,10 +159,7 @@ mod tests {
         let verify = |change| keys().verify(&token(change), "gate", 500);
         assert_eq!(verify(json!({})).unwrap().name, "p");
         for (change, words) in [
-            (
-                json!({"aud": ["other"]}),
-                "it is meant for somebody else",
-            ),
+            (json!({"aud": ["other"]}), "it is meant for somebody else"),
             (json!({"aud": null}), "it is no service-account token"),
             (json!({"iss": "https://x"}), "another cluster issued it"),
             (json!({"exp": 490}), "it has expired"),
@@ -179,7 +176,10 @@ mod tests {
     #[test]
     fn a_token_of_another_key_or_algorithm_is_refused() {
         let mut pinned = keys();
-        pinned.keys.values_mut().for_each(|k| k.0 = Algorithm::RS256);
+        pinned
+            .keys
+            .values_mut()
+            .for_each(|k| k.0 = Algorithm::RS256);
         let refused = pinned.verify(&token(json!({})), "gate", 500);
         let words = "its algorithm is not the key's";
         assert_eq!(refused, Err(Refusal::Invalid(words)));

@@ -108,7 +108,12 @@ async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
     assert_eq!(namespace.as_deref(), Some("media"));
     let uploaded = "suite-content".parse().unwrap();
     assert_eq!(catalog.namespace_of(&uploaded).await.unwrap(), None);
-    assert!(!catalog.create_content_of(&content("suite-content"), "media").await.unwrap());
+    assert!(
+        !catalog
+            .create_content_of(&content("suite-content"), "media")
+            .await
+            .unwrap()
+    );
 }
 
 async fn a_job_has_one_output(catalog: &dyn Catalog) {

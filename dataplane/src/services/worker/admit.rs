@@ -38,9 +38,7 @@ pub(super) fn admit(
     pod: JobPod,
     job: Option<Job>,
 ) -> Result<Task, WorkerError> {
-    let job = job
-        .filter(|job| !job.deleted)
-        .ok_or(WorkerError::JobGone)?;
+    let job = job.filter(|job| !job.deleted).ok_or(WorkerError::JobGone)?;
     if !names_gate(gate, &job) {
         return Err(WorkerError::ForeignGate(job.name));
     }

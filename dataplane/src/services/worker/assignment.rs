@@ -46,17 +46,24 @@ impl Worker {
         }
     }
 
-    pub(super) async fn assign(&self, task: &Task, order: Order) -> Result<Assignment, WorkerError> {
+    pub(super) async fn assign(
+        &self,
+        task: &Task,
+        order: Order,
+    ) -> Result<Assignment, WorkerError> {
         let source = self.source(task).await?;
         Ok(Assignment { order, source })
     }
 
     fn plan_request(&self, spec: &TranscodeJobSpec) -> PlanRequest {
         let defaults = &self.transcode;
-        let or = |wanted: &Option<_>, default: &_| wanted.as_ref().unwrap_or(default).clone();
         PlanRequest {
             grid: spec.grid.as_ref().unwrap_or(&defaults.grid).clone(),
-            renditions: or(&spec.renditions, &defaults.renditions),
+            renditions: spec
+                .renditions
+                .as_ref()
+                .unwrap_or(&defaults.renditions)
+                .clone(),
             audio: spec.audio.as_ref().unwrap_or(&defaults.audio).clone(),
             limits: defaults.limits.clone(),
         }

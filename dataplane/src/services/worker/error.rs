@@ -44,7 +44,9 @@ pub enum WorkerError {
     #[error("{0} cannot have this hash and size; deliver what the plan says")]
     Misfit(String),
     /// A commit of something that is not in the store as announced.
-    #[error("{0} is not in the store with this key and size; ask for a ticket and deliver it again")]
+    #[error(
+        "{0} is not in the store with this key and size; ask for a ticket and deliver it again"
+    )]
     NotDelivered(String),
     /// Publish came before the last commit.
     #[error("the output is not committed whole; try again when every span is done")]

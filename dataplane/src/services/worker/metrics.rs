@@ -61,7 +61,11 @@ impl Metrics {
     }
 }
 
-fn counters(registry: &Registry, name: &str, help: &str) -> Result<IntCounterVec, prometheus::Error> {
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<IntCounterVec, prometheus::Error> {
     let counters = IntCounterVec::new(Opts::new(name, help), &["outcome"])?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)

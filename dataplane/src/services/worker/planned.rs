@@ -94,6 +94,15 @@ impl Planned {
         }
     }
 
+    /// Part of the work, for progress, that a pod does.
+    pub(super) fn lane_of(&self, pod: &JobPod) -> Option<u32> {
+        match pod.step {
+            Step::Plan => self.at_once.then_some(0),
+            Step::Encode => Some(pod.index),
+            Step::Publish => None,
+        }
+    }
+
     /// Part of the work, for progress, that a segment belongs to.
     pub(super) fn lane(&self, track: &TrackId, number: u32) -> Option<u32> {
         let span = self.span(track, number)?;
@@ -253,7 +262,10 @@ mod tests {
         let planned = Planned::of(&testing::output());
         let shape = planned.shape();
         let lanes = &shape.lanes;
-        assert_eq!(lanes.iter().map(|l| l.segments).sum::<u32>(), shape.segments);
+        assert_eq!(
+            lanes.iter().map(|l| l.segments).sum::<u32>(),
+            shape.segments
+        );
         assert_eq!(lanes.iter().map(|l| l.video_frames).sum::<u64>(), 600 * 2);
         assert_eq!(lanes[3].audio_frames, 1_125);
     }

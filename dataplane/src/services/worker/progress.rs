@@ -11,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use streamgate_crds::transcode_job::Progress;
 
 use self::estimate::{Estimate, History, estimate};
+use super::admit::Task;
 use super::planned::Planned;
 use crate::ports::catalog::Segment;
 use crate::ports::clock::UnixSeconds;
@@ -30,6 +31,7 @@ pub(super) struct Board {
 pub(super) struct Entry {
     pub(super) namespace: String,
     pub(super) uid: String,
+    pub(super) attempt: u32,
     state: Mutex<State>,
 }
 
@@ -70,17 +72,16 @@ impl Board {
     /// Everything on the board.
     pub(super) fn all(&self) -> Vec<(String, Arc<Entry>)> {
         let entries = lock(&self.entries);
-        entries.iter().map(|(k, e)| (k.clone(), e.clone())).collect()
+        entries
+            .iter()
+            .map(|(k, e)| (k.clone(), e.clone()))
+            .collect()
     }
 }
 
 impl Entry {
     /// An attempt with what is committed already.
-    pub(super) fn new(
-        (namespace, uid): (String, String),
-        planned: &Planned,
-        committed: &[Segment],
-    ) -> Self {
+    pub(super) fn new(task: &Task, planned: &Planned, committed: &[Segment]) -> Self {
         let mut history = History::new(planned.shape().clone());
         for object in committed {
             count(&mut history, planned, object, Duration::ZERO);
@@ -91,8 +92,9 @@ impl Entry {
             written: None,
         };
         Self {
-            namespace,
-            uid,
+            namespace: task.job.namespace.clone(),
+            uid: task.job.uid.clone(),
+            attempt: task.pod.attempt,
             state: Mutex::new(state),
         }
     }

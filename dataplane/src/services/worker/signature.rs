@@ -133,11 +133,26 @@ mod tests {
         assert!(key.allows(&grant, signature, 99));
         assert!(!key.allows(&grant, signature, 100));
         let others = [
-            Grant { key: &b, ..grant.clone() },
-            Grant { expires: 101, ..grant.clone() },
-            Grant { body: Some((6, &one)), ..grant.clone() },
-            Grant { body: Some((5, &two)), ..grant.clone() },
-            Grant { body: None, ..grant.clone() },
+            Grant {
+                key: &b,
+                ..grant.clone()
+            },
+            Grant {
+                expires: 101,
+                ..grant.clone()
+            },
+            Grant {
+                body: Some((6, &one)),
+                ..grant.clone()
+            },
+            Grant {
+                body: Some((5, &two)),
+                ..grant.clone()
+            },
+            Grant {
+                body: None,
+                ..grant.clone()
+            },
         ];
         for other in others {
             assert!(!key.allows(&other, signature, 99), "{other:?}");
@@ -152,7 +167,7 @@ mod tests {
     #[test]
     fn short_keys_and_other_digests_are_refused() {
         assert!(UrlKey::new(vec![7; 31]).is_err());
-        let header = content_digest(&hash("ab"[..1].repeat(1).as_str()));
+        let header = content_digest(&hash("a"));
         assert_eq!(parse_content_digest(&header), Some(hash("a")));
         for header in ["", "sha-256=::", "sha-512=:AAAA:", "sha-256=:!!:"] {
             assert_eq!(parse_content_digest(header), None);

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -52,5 +51,5 @@ func plane(dir string) (controlplane.Plane, error) {
 		return controlplane.Plane{}, err
 	}
 	absolute, err := filepath.Abs(dir)
-	return controlplane.Plane{Dir: absolute, Program: filepath.Join(beside, "k8s"), Say: os.Stderr}, err
+	return controlplane.Plane{Dir: absolute, Program: filepath.Join(beside, "k8s")}, err
 }

@@ -29,9 +29,18 @@ func Access(path, server, certificates, client string) error {
 	return clientcmd.WriteToFile(*config, path)
 }
 
-// ready asks /readyz, which also says that the default objects of RBAC are there, and for the
-// namespace that tests use.
-func (p Plane) ready() error {
+const (
+	// readyz also says that the default objects of RBAC are there.
+	readyz = "/readyz"
+	// defaultAccount is made by the controllers in every namespace; a pod cannot be made before.
+	defaultAccount = "/api/v1/namespaces/default/serviceaccounts/default"
+)
+
+// Ready tells whether the API server serves.
+func (p Plane) Ready() error { return p.answers(readyz) }
+
+// answers asks for the paths as the administrator.
+func (p Plane) answers(paths ...string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig())
 	if err != nil {
 		return err
@@ -42,7 +51,7 @@ func (p Plane) ready() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	for _, path := range []string{"/readyz", "/api/v1/namespaces/default/serviceaccounts/default"} {
+	for _, path := range paths {
 		if _, err := client.RESTClient().Get().AbsPath(path).DoRaw(ctx); err != nil {
 			return fmt.Errorf("ask %s: %w", path, err)
 		}

@@ -9,11 +9,8 @@ package controlplane
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"streamgate.io/e2e/cluster/internal/pki"
@@ -25,6 +22,7 @@ const (
 	issuer     = "https://kubernetes.default.svc"
 	serviceNet = "10.96.0.0/16"
 	grace      = 10 * time.Second
+	patience   = 90 * time.Second
 )
 
 // nodeAPIPort is the API server's port when it serves a node; the address is the node's own.
@@ -36,7 +34,6 @@ type Plane struct {
 	Dir         string
 	Program     string
 	NodeAddress string
-	Say         io.Writer
 }
 
 // ports are the listening ports of one run; they are picked anew when nothing runs.
@@ -47,38 +44,44 @@ func (p Plane) Kubeconfig() string { return filepath.Join(p.Dir, "kubeconfig") }
 
 // Up starts what does not run yet and waits until the API server is ready.
 func (p Plane) Up() error {
-	if p.whole() && p.ready() == nil {
+	if p.whole() && p.answers(readyz, defaultAccount) == nil {
 		return nil
 	}
 	if err := p.Down(); err != nil {
 		return err
 	}
-	specs, err := p.Prepare()
+	return p.Launch(p.group().Start)
+}
+
+// Launch writes certificates and kubeconfig, starts the programs one after the other and waits.
+func (p Plane) Launch(start func(process.Spec) error) error {
+	picked, err := p.pick()
 	if err != nil {
 		return err
 	}
-	for _, spec := range specs {
-		p.say("starting %s", spec.Name)
-		if err := p.group().Start(spec); err != nil {
+	if err := p.certificates(); err != nil {
+		return err
+	}
+	if err := Access(p.Kubeconfig(), fmt.Sprintf("https://%s:%d", p.host(), picked.api), p.PKI(), "admin"); err != nil {
+		return err
+	}
+	for _, spec := range []process.Spec{
+		{Name: "etcd", Args: append([]string{"etcd"}, p.etcd(picked)...)},
+		{Name: "kube-apiserver", Args: append([]string{p.Program, "kube-apiserver"}, p.apiserver(picked)...)},
+	} {
+		if err := start(spec); err != nil {
 			return err
 		}
 	}
-	return p.Await(60 * time.Second)
-}
-
-// Prepare writes certificates and kubeconfig and returns the programs in the order of their start.
-func (p Plane) Prepare() ([]process.Spec, error) {
-	picked, err := p.pick()
-	if err != nil {
-		return nil, err
+	// The controllers give up when a busy machine keeps the API server from answering soon.
+	if err := p.await(readyz); err != nil {
+		return err
 	}
-	if err := p.certificates(); err != nil {
-		return nil, err
+	manager := process.Spec{Name: "kube-controller-manager", Args: append([]string{p.Program, "kube-controller-manager"}, p.manager()...)}
+	if err := start(manager); err != nil {
+		return err
 	}
-	if err := Access(p.Kubeconfig(), fmt.Sprintf("https://%s:%d", p.host(), picked.api), p.PKI(), "admin"); err != nil {
-		return nil, err
-	}
-	return p.programs(picked), nil
+	return p.await(readyz, defaultAccount)
 }
 
 // Down ends what runs, the API server before the store it writes to.
@@ -122,14 +125,6 @@ func (p Plane) certificates() error {
 	return pki.ServiceAccountKey(p.PKI(), "service-account")
 }
 
-func (p Plane) programs(at ports) []process.Spec {
-	return []process.Spec{
-		{Name: "etcd", Args: append([]string{"etcd"}, p.etcd(at)...)},
-		{Name: "kube-apiserver", Args: append([]string{p.Program, "kube-apiserver"}, p.apiserver(at)...)},
-		{Name: "kube-controller-manager", Args: append([]string{p.Program, "kube-controller-manager"}, p.manager()...)},
-	}
-}
-
 func (p Plane) etcd(at ports) []string {
 	client, peer := local(at.etcd), local(at.peer)
 	return []string{
@@ -166,6 +161,8 @@ func (p Plane) apiserver(at ports) []string {
 		return append(flags, "--endpoint-reconciler-type=none")
 	}
 	return append(flags,
+		// Whether a pod may be privileged is for its namespace to say.
+		"--allow-privileged",
 		"--enable-admission-plugins=NodeRestriction",
 		// A node's host name need not resolve; its address always works for logs and exec.
 		"--kubelet-preferred-address-types=InternalIP",
@@ -210,20 +207,19 @@ func local(port int) string {
 	return fmt.Sprintf("http://%s:%d", loopback, port)
 }
 
-// Await waits for readiness; a program that has ended meanwhile is named with the end of its log.
-func (p Plane) Await(limit time.Duration) error {
-	deadline := time.Now().Add(limit)
+// await waits until the paths answer; a program that has ended meanwhile is named with its log's end.
+func (p Plane) await(paths ...string) error {
+	deadline := time.Now().Add(patience)
 	for {
-		err := p.ready()
+		err := p.answers(paths...)
 		if err == nil {
-			p.say("the API server is ready")
 			return nil
 		}
-		if dead := p.dead(); dead != "" {
-			return fmt.Errorf("%s ended: %s", dead, tail(p.group().Log(dead)))
+		if ended := p.group().Ended(); ended != nil {
+			return ended
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the API server is not ready after %s: %w", limit, err)
+			return fmt.Errorf("the API server is not ready after %s: %w", patience, err)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -231,27 +227,5 @@ func (p Plane) Await(limit time.Duration) error {
 
 // whole tells whether every program was started and still runs.
 func (p Plane) whole() bool {
-	return len(p.group().Names()) == 3 && p.dead() == ""
-}
-
-func (p Plane) dead() string {
-	for _, name := range p.group().Names() {
-		if !p.group().Alive(name) {
-			return name
-		}
-	}
-	return ""
-}
-
-func tail(path string) string {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-	return strings.Join(lines[max(0, len(lines)-5):], "\n")
-}
-
-func (p Plane) say(format string, values ...any) {
-	fmt.Fprintf(p.Say, format+"\n", values...)
+	return len(p.group().Names()) == 3 && p.group().Ended() == nil
 }

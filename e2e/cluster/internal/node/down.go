@@ -14,7 +14,11 @@ import (
 	"time"
 )
 
-const grace = 10 * time.Second
+const (
+	grace = 10 * time.Second
+	// hurry is for programs whose data is thrown away; the API server would wait for its watchers.
+	hurry = 2 * time.Second
+)
 
 // Down ends the cluster and removes all of it but the logs.
 func (n Node) Down() error {
@@ -70,7 +74,7 @@ func (n Node) stopPrograms() error {
 			continue
 		}
 		group.Go(func() {
-			err := n.group().Stop(name, grace)
+			err := n.group().Stop(name, hurry)
 			lock.Lock()
 			defer lock.Unlock()
 			all = append(all, err)
@@ -78,7 +82,7 @@ func (n Node) stopPrograms() error {
 	}
 	group.Wait()
 	for _, name := range last {
-		all = append(all, n.group().Stop(name, grace))
+		all = append(all, n.group().Stop(name, hurry))
 	}
 	return errors.Join(all...)
 }

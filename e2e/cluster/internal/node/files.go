@@ -16,7 +16,7 @@ var files embed.FS
 type settings struct {
 	Dir, Address, Name, PodNet, KubeletRoot string
 	DNSIP, DNSDomain                        string
-	DNSPort                                 int
+	DNSPort, ProxyPort                      int
 	PauseImage, Snapshotter                 string
 	Forward                                 bool
 }
@@ -27,7 +27,7 @@ func (n Node) configure() error {
 	}
 	values := settings{
 		Dir: n.Dir, Address: Address, Name: Name, PodNet: podNet, KubeletRoot: kubeletRoot,
-		DNSIP: dnsIP, DNSDomain: dnsDomain, DNSPort: dnsPort,
+		DNSIP: dnsIP, DNSDomain: dnsDomain, DNSPort: dnsPort, ProxyPort: proxyPort,
 		PauseImage: pauseImage, Snapshotter: snapshotter(), Forward: hasResolver("/etc/resolv.conf"),
 	}
 	return errors.Join(

@@ -8,6 +8,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,8 @@ const (
 	dnsIP     = "10.96.0.10"
 	dnsPort   = 10053
 	dnsDomain = "cluster.local"
+	// proxyPort is where kube-proxy says whether it has written its rules.
+	proxyPort = 10256
 )
 
 // Node is a cluster in a folder; Tools is the folder of the k8s, coredns, pause and cluster binaries.
@@ -53,7 +56,7 @@ func (n Node) path(parts ...string) string {
 func (n Node) tool(name string) string { return filepath.Join(n.Tools, name) }
 
 func (n Node) plane() controlplane.Plane {
-	return controlplane.Plane{Dir: n.Dir, Program: n.tool("k8s"), NodeAddress: Address, Say: n.Say}
+	return controlplane.Plane{Dir: n.Dir, Program: n.tool("k8s"), NodeAddress: Address}
 }
 
 func (n Node) group() process.Group {
@@ -77,6 +80,18 @@ func (n Node) step(what string, work func() error) error {
 	}
 	fmt.Fprintf(n.Say, "%-32s %5.1f s\n", what, time.Since(begin).Seconds())
 	return nil
+}
+
+// await is until with an early end: a program that has died will not answer any more.
+func (n Node) await(limit time.Duration, ask func(context.Context) error) error {
+	var ended error
+	err := until(limit, func(ctx context.Context) error {
+		if ended = n.group().Ended(); ended != nil {
+			return nil
+		}
+		return ask(ctx)
+	})
+	return errors.Join(ended, err)
 }
 
 // until asks again and again; the last answer is the error when the time is over.

@@ -31,7 +31,11 @@ func (n Node) apply() error {
 			all = append(all, err)
 		}
 	}
-	made(client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, dnsService(), options))
+	services := client.CoreV1().Services(metav1.NamespaceSystem)
+	// A second one is refused for its address, not for its name.
+	if _, err := services.Get(ctx, dnsService().Name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+		made(services.Create(ctx, dnsService(), options))
+	}
 	made(client.DiscoveryV1().EndpointSlices(metav1.NamespaceSystem).Create(ctx, dnsEndpoints(), options))
 	made(client.StorageV1().StorageClasses().Create(ctx, storageClass(), options))
 	made(client.RbacV1().ClusterRoles().Create(ctx, dnsRole(), options))

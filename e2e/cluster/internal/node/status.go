@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -64,4 +65,24 @@ func (n Node) namesResolve(ctx context.Context) error {
 	}}
 	_, err := resolver.LookupHost(ctx, "kubernetes.default.svc."+dnsDomain+".")
 	return err
+}
+
+// servicesRouted asks kube-proxy whether its rules are in place.
+func servicesRouted(ctx context.Context) error {
+	url := "http://" + net.JoinHostPort(Address, strconv.Itoa(proxyPort)) + "/healthz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	// The machine's proxy settings are not for the machine itself.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("kube-proxy answers %s", response.Status)
+	}
+	return nil
 }

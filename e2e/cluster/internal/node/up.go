@@ -1,16 +1,18 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Up starts what does not run yet and waits until a pod could be run.
 //
-// When some programs run, only the dead ones are started anew and every object stays. When none
-// does, what a killed run left is cleared and a new cluster is made.
+// When the control plane runs, only dead programs are started anew and every object stays. When it
+// does not, what a killed run left is cleared and a new cluster is made.
 func (n Node) Up() error {
 	if err := n.possible(); err != nil {
 		return err
@@ -18,7 +20,7 @@ func (n Node) Up() error {
 	if err := n.claimMachine(); err != nil {
 		return err
 	}
-	if n.group().AnyAlive() {
+	if n.repairable() {
 		return n.repair()
 	}
 	if n.hasLeftovers() {
@@ -29,14 +31,27 @@ func (n Node) Up() error {
 	return n.create()
 }
 
-// repair starts dead programs with the arguments they had.
+// repairable tells whether the control plane runs, or can be made to run with what it had.
+func (n Node) repairable() bool {
+	return n.group().AnyAlive() && slices.Contains(n.group().Names(), "kube-controller-manager")
+}
+
+// repair starts dead programs with the arguments they had. Some give up while they wait for a
+// dead one, so all are looked after until the API server answers.
 func (n Node) repair() error {
-	revived, err := n.group().Revive()
+	var all []string
+	err := n.step("what has ended runs again", func() error {
+		return until(90*time.Second, func(context.Context) error {
+			revived, err := n.group().Revive()
+			all = append(all, revived...)
+			return errors.Join(err, n.plane().Ready())
+		})
+	})
 	if err != nil {
 		return err
 	}
-	if len(revived) > 0 {
-		fmt.Fprintf(n.Say, "started anew: %s\n", strings.Join(revived, ", "))
+	if len(all) > 0 {
+		fmt.Fprintf(n.Say, "started anew: %s\n", strings.Join(all, ", "))
 	}
 	// A run that was cut off may have started some programs only.
 	if err := n.startMissing(); err != nil {
@@ -63,16 +78,10 @@ func (n Node) create() error {
 
 // startControlPlane starts containerd too, which needs nobody and takes as long.
 func (n Node) startControlPlane() error {
-	specs, err := n.plane().Prepare()
-	if err != nil {
+	if err := n.start(n.containerd()); err != nil {
 		return err
 	}
-	for _, spec := range append(specs, n.containerd()) {
-		if err := n.start(spec); err != nil {
-			return err
-		}
-	}
-	return n.plane().Await(60 * time.Second)
+	return n.plane().Launch(n.start)
 }
 
 func (n Node) startMissing() error {
@@ -93,8 +102,17 @@ func (n Node) startMissing() error {
 }
 
 func (n Node) settle() error {
-	return errors.Join(
-		n.step("node is Ready", func() error { return until(90*time.Second, n.nodeReady) }),
-		n.step("names are resolved", func() error { return until(30*time.Second, n.namesResolve) }),
-	)
+	for _, wanted := range []struct {
+		what string
+		ask  func(context.Context) error
+	}{
+		{"the node is Ready", n.nodeReady},
+		{"names are resolved", n.namesResolve},
+		{"services are routed", servicesRouted},
+	} {
+		if err := n.step(wanted.what, func() error { return n.await(90*time.Second, wanted.ask) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -102,6 +102,25 @@ func (g Group) Revive() ([]string, error) {
 	return revived, nil
 }
 
+// Ended names a program that was started and runs no more, with the end of what it said.
+func (g Group) Ended() error {
+	for _, name := range g.Names() {
+		if !g.Alive(name) {
+			return fmt.Errorf("%s has ended: %s", name, tail(g.Log(name)))
+		}
+	}
+	return nil
+}
+
+func tail(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}
+
 // PID is the process of a program that runs, or 0.
 func (g Group) PID(name string) int {
 	known, err := g.recall(name)

@@ -153,7 +153,11 @@ impl History {
 impl LaneHistory {
     fn sample(&mut self, now: Duration, frames: u64) {
         // Fewer frames than before: another process began anew, the old speed says nothing.
-        if self.samples.back().is_some_and(|(_, before)| frames < *before) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(_, before)| frames < *before)
+        {
             self.samples.clear();
         }
         self.samples.push_back((now, frames));
@@ -228,7 +232,10 @@ fn eta(history: &History, now: Duration) -> Option<Duration> {
     let waiting: Vec<usize> = (0..history.lanes.len()).filter(waits).collect();
     let idle = history.width.saturating_sub(active.len());
     slots.extend(std::iter::repeat_n(0.0, idle.min(waiting.len())));
-    let longest = schedule(slots, waiting.iter().map(|lane| whole(history, *lane) / pace));
+    let longest = schedule(
+        slots,
+        waiting.iter().map(|lane| whole(history, *lane) / pace),
+    );
     Duration::try_from_secs_f64(longest).ok()
 }
 
@@ -264,3 +271,6 @@ fn schedule(mut slots: Vec<f64>, waiting: impl Iterator<Item = f64>) -> f64 {
     }
     slots.into_iter().fold(0.0, f64::max)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Tickets, commits, progress and Publish: how an output grows and is closed.
+
+use std::sync::Arc;
+
+use streamgate_contract::job_api::{
+    CommitRequest, CommitResult, Object, ProgressReport, Ticket, TicketRequest,
+};
+use streamgate_contract::job_files::Published;
+use streamgate_contract::names::Step;
+
+use super::Worker;
+use super::admit::Task;
+use super::error::WorkerError;
+use super::planned::Planned;
+use super::progress::Entry;
+use super::signature::{CONTENT_DIGEST, Grant, content_digest, is_sha256};
+use crate::ports::catalog::{CatalogError, Segment};
+use crate::ports::jobs::Pod;
+use crate::ports::objects::ObjectKey;
+
+/// Seconds a ticket is good for.
+const TICKET_SECONDS: u32 = 900;
+
+impl Worker {
+    /// Where to put an object.
+    ///
+    /// # Errors
+    /// When the pod does not make this object, or not of this size.
+    pub async fn ticket(&self, pod: &Pod, ask: &TicketRequest) -> Result<Ticket, WorkerError> {
+        let task = self.task(pod).await?;
+        let planned = self.planned(&task).await?;
+        let key = admissible(&task, &planned, &ask.object, &ask.sha256, ask.bytes)?;
+        let (bytes, sha256) = (ask.bytes, ask.sha256.as_str());
+        let signed = self.objects.sign_put(&key, bytes, sha256, TICKET_SECONDS);
+        self.metrics.tickets.inc();
+        if let Some(signed) = signed.await? {
+            return Ok(Ticket {
+                key: key.to_string(),
+                url: signed.url,
+                headers: signed.headers,
+            });
+        }
+        let grant = Grant {
+            key: &key,
+            expires: self.clock.now() + i64::from(TICKET_SECONDS),
+            body: Some((bytes, sha256)),
+        };
+        Ok(Ticket {
+            url: self.url_key.sign(&grant),
+            headers: vec![(CONTENT_DIGEST.to_owned(), content_digest(sha256))],
+            key: key.to_string(),
+        })
+    }
+
+    /// Commits a delivered object; the first writer wins.
+    ///
+    /// # Errors
+    /// When the pod does not make this object, or it is not in the store as announced.
+    pub async fn commit(&self, pod: &Pod, ask: CommitRequest) -> Result<CommitResult, WorkerError> {
+        let outcome = self.try_commit(pod, ask).await;
+        match &outcome {
+            Ok(CommitResult { first: true }) => self.metrics.commits_first.inc(),
+            Ok(CommitResult { first: false }) => self.metrics.commits_repeated.inc(),
+            Err(_) => self.metrics.commits_refused.inc(),
+        }
+        outcome
+    }
+
+    async fn try_commit(&self, pod: &Pod, ask: CommitRequest) -> Result<CommitResult, WorkerError> {
+        let task = self.task(pod).await?;
+        let planned = self.planned(&task).await?;
+        let key = admissible(&task, &planned, &ask.object, &ask.sha256, ask.bytes)?;
+        if key.as_str() != ask.key || self.objects.head(&key).await? != Some(ask.bytes) {
+            return Err(WorkerError::NotDelivered(name(&ask.object)));
+        }
+        // The entry counts what is in the catalog when it is made, so it must be made before.
+        let entry = self.entry(&task, &planned).await?;
+        let segment = segment(ask);
+        let first = self.catalog.commit(&planned.output, &segment).await?;
+        if first {
+            entry.committed(&planned, &segment, self.board.now());
+        }
+        Ok(CommitResult { first })
+    }
+
+    /// Notes how far a pod is.
+    ///
+    /// # Errors
+    /// When the pod may not ask.
+    pub async fn report(&self, pod: &Pod, report: &ProgressReport) -> Result<(), WorkerError> {
+        let task = self.task(pod).await?;
+        let planned = match self.planned(&task).await {
+            // A Plan pod that has not handed in its plan yet.
+            Err(WorkerError::NotPlanned) => return Ok(()),
+            planned => planned?,
+        };
+        if let Some(lane) = planned.lane_of(&task.pod) {
+            let entry = self.entry(&task, &planned).await?;
+            entry.reported(lane, report.frames, report.fps, self.board.now());
+        }
+        Ok(())
+    }
+
+    /// Closes the output and makes it what its content plays.
+    ///
+    /// # Errors
+    /// When the pod is no Publish pod, or something is not committed.
+    pub async fn publish(&self, pod: &Pod) -> Result<Published, WorkerError> {
+        let task = self.task(pod).await?;
+        if task.pod.step != Step::Publish {
+            return Err(WorkerError::NotAssigned("outputs playable".into()));
+        }
+        let planned = self.planned(&task).await?;
+        // Publish runs when every span is done; a hole is therefore ours, and may close by itself
+        // (a late commit, a restored catalog). So it is tried again rather than failing the job.
+        match self.catalog.publish(&planned.output).await {
+            Err(CatalogError::Conflict { .. }) => return Err(WorkerError::Incomplete),
+            done => done?,
+        }
+        let segments = self.catalog.segments(&planned.output).await?;
+        let entry = self.entry(&task, &planned).await?;
+        self.finish(&entry).await;
+        let media = segments.iter().filter(|s| s.number.is_some()).count();
+        Ok(Published {
+            content: planned.content.to_string(),
+            output: planned.output.to_string(),
+            segments: u32::try_from(media).unwrap_or(u32::MAX),
+            bytes: segments.iter().map(|segment| segment.bytes).sum(),
+        })
+    }
+
+    /// The job's place on the board.
+    pub(super) async fn entry(
+        &self,
+        task: &Task,
+        planned: &Planned,
+    ) -> Result<Arc<Entry>, WorkerError> {
+        let key = task.key();
+        if let Some(entry) = self.board.find(&key) {
+            return Ok(entry);
+        }
+        // One at a time: no commit may fall between counting and adding.
+        let _one = self.counting.lock().await;
+        if let Some(entry) = self.board.find(&key) {
+            return Ok(entry);
+        }
+        let committed = self.catalog.segments(&planned.output).await?;
+        let entry = Entry::new(task, planned, &committed);
+        Ok(self.board.add(key, entry))
+    }
+}
+
+/// The key of an object that this pod may deliver.
+fn admissible(
+    task: &Task,
+    planned: &Planned,
+    object: &Object,
+    sha256: &str,
+    bytes: u64,
+) -> Result<ObjectKey, WorkerError> {
+    if !planned.is_made_by(&task.pod, object) {
+        return Err(WorkerError::NotAssigned(name(object)));
+    }
+    if !is_sha256(sha256) || !planned.fits(object, sha256, bytes) {
+        return Err(WorkerError::Misfit(name(object)));
+    }
+    Ok(ObjectKey::parse(&planned.key(object, sha256))?)
+}
+
+/// An object for people.
+fn name(object: &Object) -> String {
+    match object {
+        Object::Init { track } => format!("the init segment of {track}"),
+        Object::Segment { track, number } => format!("segment {number} of {track}"),
+    }
+}
+
+fn segment(ask: CommitRequest) -> Segment {
+    let (track, number) = match ask.object {
+        Object::Init { track } => (track, None),
+        Object::Segment { track, number } => (track, Some(number)),
+    };
+    Segment {
+        track,
+        number,
+        key: ask.key,
+        bytes: ask.bytes,
+        sha256: ask.sha256,
+    }
+}

@@ -1,0 +1,106 @@
+//! Turns finished uploads into TranscodeJobs. The name of a job follows from its upload, so a
+//! crash between making the job and emptying the outbox repeats harmlessly.
+
+use std::time::Duration;
+
+use streamgate_crds::StreamGateRef;
+use streamgate_crds::TranscodeJobSpec;
+use streamgate_crds::transcode_job::{Source, UploadSource};
+use tokio_util::sync::CancellationToken;
+
+use super::Worker;
+use super::error::WorkerError;
+use crate::ports::catalog::OutboxEntry;
+use crate::ports::causes;
+use crate::ports::jobs::Made;
+
+/// Entries taken at once.
+const BATCH: u32 = 100;
+/// Pause between two looks into the outbox: what a finished upload waits at most.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause while it fails.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+impl Worker {
+    /// Empties the outbox until `stop`.
+    pub(super) async fn drain_for_ever(&self, stop: &CancellationToken) {
+        let mut pause = PAUSE;
+        while stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
+            pause = match self.drain().await {
+                Ok(()) => PAUSE,
+                Err(error) => {
+                    let pause = (pause * 2).min(MAX_PAUSE);
+                    let (error, seconds) = (causes(&error), pause.as_secs());
+                    tracing::warn!(
+                        error,
+                        seconds,
+                        "cannot turn every upload into a job; trying again"
+                    );
+                    pause
+                }
+            };
+        }
+    }
+
+    /// Makes a TranscodeJob for every entry; one that fails holds up no other.
+    ///
+    /// # Errors
+    /// The first failure, after every entry was tried.
+    pub async fn drain(&self) -> Result<(), WorkerError> {
+        let entries = self.catalog.outbox(BATCH).await?;
+        let mut outcome = Ok(());
+        let mut left = entries.len();
+        for entry in &entries {
+            match self.make_job(entry).await {
+                Ok(()) => left -= 1,
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        self.metrics
+            .outbox
+            .set(i64::try_from(left).unwrap_or(i64::MAX));
+        outcome
+    }
+
+    async fn make_job(&self, entry: &OutboxEntry) -> Result<(), WorkerError> {
+        let name = format!("upload-{}", entry.upload);
+        let spec = spec(&self.gate.name, entry);
+        let made = self.jobs.create(&self.gate.namespace, &name, &spec).await?;
+        if made == Made::Created {
+            tracing::info!(job = name, content = %entry.content, "made a TranscodeJob");
+        }
+        Ok(self.catalog.outbox_done(&entry.upload).await?)
+    }
+}
+
+/// An upload brings its own content; everything else is the StreamGate's default.
+fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
+    TranscodeJobSpec {
+        stream_gate_ref: StreamGateRef {
+            name: gate.to_owned(),
+            namespace: None,
+        },
+        source: Source {
+            upload: Some(UploadSource {
+                id: entry.upload.clone(),
+            }),
+            persistent_volume_claim: None,
+        },
+        content: None,
+        renditions: None,
+        audio: None,
+        grid: None,
+        parallelism: None,
+        backoff_limit_per_index: RETRIES,
+        active_deadline_seconds: None,
+        ttl_seconds_after_finished: None,
+        suspend: false,
+    }
+}
+
+/// How often a span is tried again; the default of the kind.
+const RETRIES: i32 = 3;

@@ -1,0 +1,212 @@
+//! Does a plan hold together? It comes from a process that parsed hostile media, so every number
+//! that is later reckoned with is bounded here. Values in, values out.
+
+use std::collections::BTreeSet;
+
+use streamgate_contract::plan::{
+    ByteRange, Grid, Media, Plan, Ratio, SourceLimits, SpanPlan, SpanWork, TrackPlan, VideoFacts,
+};
+
+/// Most tracks of an output: the ladder's bound and one of sound.
+const MAX_TRACKS: usize = 16;
+/// Most spans: completions of an Indexed Job.
+const MAX_SPANS: usize = 10_000;
+/// Most bytes of an init segment.
+const MAX_INIT_BYTES: u64 = 1 << 20;
+/// Times and rates beyond this are nonsense, and cannot be reckoned with safely.
+const MAX_TICKS: i64 = 1 << 60;
+
+type Check = Result<(), &'static str>;
+
+fn ensure(holds: bool, otherwise: &'static str) -> Check {
+    holds.then_some(()).ok_or(otherwise)
+}
+
+/// Says what is wrong with a plan.
+pub(super) fn plan(plan: &Plan, limits: &SourceLimits) -> Check {
+    let engine = (1..=256).contains(&plan.engine.len());
+    ensure(engine, "the engine's name is empty or too long")?;
+    source(&plan.source.video, limits)?;
+    grid(&plan.grid, plan.source.video.frames)?;
+    tracks(plan)?;
+    spans(plan)
+}
+
+fn is_sane(ratio: Ratio) -> bool {
+    let sane = 1..=i64::from(u32::MAX);
+    sane.contains(&ratio.num) && sane.contains(&ratio.den)
+}
+
+fn source(video: &VideoFacts, limits: &SourceLimits) -> Check {
+    let ratios = is_sane(video.frame_rate) && is_sane(video.time_base);
+    ensure(ratios, "a rate or time base is out of bounds")?;
+    let sides = 1..=limits.max_side;
+    let picture = sides.contains(&video.width) && sides.contains(&video.height);
+    ensure(picture, "the picture is larger than the limit")?;
+    let counted = video.frames >= 1 && video.frames == video.pts.len() as u64;
+    ensure(counted, "its times are not as many as its frames")?;
+    let ends = video.pts.iter().chain([&video.end_pts]);
+    let bounded = ends
+        .clone()
+        .all(|pts| (-MAX_TICKS..=MAX_TICKS).contains(pts));
+    ensure(bounded && ends.is_sorted(), "its times do not rise")?;
+    // The engine refuses a source beyond the limit; a little more is a matter of rounding.
+    let longest = limits.max_duration_seconds.saturating_add(10);
+    let short = video.duration_milliseconds() / 1_000 <= longest;
+    ensure(short, "the source is longer than the limit")
+}
+
+fn grid(grid: &Grid, frames: u64) -> Check {
+    let lengths = [
+        grid.gop_frames,
+        grid.segment_frames,
+        grid.segments_per_chunk,
+        grid.chunks_per_span,
+    ];
+    ensure(lengths.iter().all(|n| *n >= 1), "a length of its grid is 0")?;
+    let whole = grid.segment_frames.is_multiple_of(grid.gop_frames);
+    ensure(
+        whole,
+        "a segment is not a number of whole groups of pictures",
+    )?;
+    let segments = frames.div_ceil(u64::from(grid.segment_frames));
+    let counted = u64::from(grid.segments) == segments && segments <= 1 << 24;
+    ensure(counted, "its segments do not make the source")
+}
+
+fn tracks(plan: &Plan) -> Check {
+    let tracks = &plan.tracks;
+    ensure(
+        (1..=MAX_TRACKS).contains(&tracks.len()),
+        "it has no tracks, or too many",
+    )?;
+    let ids: BTreeSet<_> = tracks.iter().map(|track| &track.id).collect();
+    ensure(ids.len() == tracks.len(), "it names a track twice")?;
+    let sound = tracks.iter().filter(|track| !is_video(track)).count();
+    ensure(sound < tracks.len(), "it has no video track")?;
+    let announced = usize::from(plan.source.audio.is_some());
+    ensure(
+        sound == announced,
+        "its audio track and its source's differ",
+    )?;
+    tracks
+        .iter()
+        .try_for_each(|track| one_track(track, &plan.grid))
+}
+
+fn is_video(track: &TrackPlan) -> bool {
+    matches!(track.media, Media::Video { .. })
+}
+
+fn one_track(track: &TrackPlan, grid: &Grid) -> Check {
+    let init = (1..=MAX_INIT_BYTES).contains(&track.init_bytes);
+    let hash = super::super::signature::is_sha256(&track.init_sha256);
+    ensure(init && hash, "an init segment has no size or no hash")?;
+    let codecs = (1..=64).contains(&track.codecs.len()) && track.timescale >= 1;
+    ensure(codecs, "a track has no codecs or no timescale")?;
+    let counted = track.starts.len() as u64 == u64::from(grid.segments) + 1;
+    let bounded = track
+        .starts
+        .last()
+        .is_some_and(|end| *end <= MAX_TICKS as u64);
+    let starts = counted && bounded && track.starts.is_sorted();
+    ensure(
+        starts,
+        "the starts of a track are not those of its segments",
+    )
+}
+
+fn spans(plan: &Plan) -> Check {
+    let spans = &plan.spans;
+    ensure(
+        (1..=MAX_SPANS).contains(&spans.len()),
+        "it has no spans, or too many",
+    )?;
+    let sounds = spans
+        .iter()
+        .filter(|span| span.work == SpanWork::Audio)
+        .count();
+    let wanted = usize::from(plan.source.audio.is_some());
+    ensure(sounds == wanted, "sound is in no span, or in several")?;
+    let mut next = 0;
+    for span in spans {
+        if let SpanWork::Video {
+            first_chunk,
+            chunks,
+        } = span.work
+        {
+            let follows = first_chunk == next && chunks >= 1;
+            ensure(follows, "its spans leave chunks out or do them twice")?;
+            next = first_chunk
+                .checked_add(chunks)
+                .ok_or("a span is too long")?;
+        }
+        bytes(span, plan.source.bytes)?;
+    }
+    ensure(
+        next == plan.grid.chunks(),
+        "its spans do not cover every chunk",
+    )
+}
+
+/// Ascending, disjoint, inside the source.
+fn bytes(span: &SpanPlan, source: u64) -> Check {
+    let mut at = 0;
+    for ByteRange { start, end } in &span.bytes {
+        ensure(
+            at <= *start && start < end,
+            "a span's bytes are out of order",
+        )?;
+        at = *end;
+    }
+    ensure(at <= source, "a span reads beyond the source")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::worker::testing;
+
+    fn refused(change: impl FnOnce(&mut Plan)) -> &'static str {
+        let mut changed = testing::plan();
+        change(&mut changed);
+        plan(&changed, &SourceLimits::default()).unwrap_err()
+    }
+
+    #[test]
+    fn a_plan_of_the_engine_holds_together() {
+        assert_eq!(plan(&testing::plan(), &SourceLimits::default()), Ok(()));
+    }
+
+    #[test]
+    fn spans_must_cover_every_chunk_once() {
+        let words = "its spans leave chunks out or do them twice";
+        assert_eq!(refused(|p| drop(p.spans.remove(0))), words);
+        assert_eq!(refused(|p| p.spans[1].work = p.spans[0].work), words);
+        let words = "its spans do not cover every chunk";
+        assert_eq!(refused(|p| drop(p.spans.remove(2))), words);
+        let words = "sound is in no span, or in several";
+        assert_eq!(refused(|p| drop(p.spans.pop())), words);
+        let outside = ByteRange {
+            start: 0,
+            end: 1 << 40,
+        };
+        let words = "a span reads beyond the source";
+        assert_eq!(refused(|p| p.spans[0].bytes = vec![outside]), words);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_reckoned_with_are_refused() {
+        refused(|p| p.source.video.end_pts = i64::MAX);
+        refused(|p| p.source.video.pts[0] = i64::MIN);
+        refused(|p| p.source.video.time_base.den = 0);
+        refused(|p| p.source.video.frames = 1);
+        refused(|p| p.grid.segment_frames = 0);
+        refused(|p| p.grid.segments = u32::MAX);
+        refused(|p| p.tracks[0].starts[1] = u64::MAX);
+        refused(|p| p.tracks[0].starts.truncate(3));
+        refused(|p| p.tracks[0].init_sha256.make_ascii_uppercase());
+        refused(|p| p.tracks[1].id = p.tracks[0].id.clone());
+        refused(|p| p.tracks.clear());
+    }
+}

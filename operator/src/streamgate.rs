@@ -1,0 +1,126 @@
+//! The StreamGate controller: observe → validate → desired → apply → status.
+
+pub mod apply;
+pub mod desired;
+pub mod grants;
+pub mod keys;
+pub mod observe;
+pub mod quantity;
+pub mod rollout;
+#[cfg(test)]
+pub mod samples;
+pub mod status;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Config;
+use streamgate_crds::StreamGate;
+use streamgate_crds::conditions::reason;
+
+use crate::context::Context;
+use crate::drive::drive;
+use crate::error::{Error, Result};
+use crate::watch;
+use apply::{Applied, Halt};
+use observe::Children;
+use rollout::rollout;
+use status::{Made, Outcome};
+
+/// Pass over a gate that is as wanted: looks at what is not watched.
+const SLOW_TICK: Duration = Duration::from_secs(600);
+/// Pass over a gate that waits for something that is not watched.
+const WAITING_TICK: Duration = Duration::from_secs(15);
+/// Pass over a gate that needs a person.
+const STUCK_TICK: Duration = Duration::from_secs(60);
+
+/// Reconciles StreamGates until `stop`; passes that run then are finished.
+pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + 'static) {
+    let gates = watch::watch(
+        context.watched(),
+        Config::default(),
+        context.metrics.clone(),
+        |_: &mut StreamGate| {},
+    );
+    let (children, touched) = observe::children(&context);
+    let touched_gates = gates.touched.map(|gate| ObjectRef::from_obj(&gate));
+    let queue = stream::select(touched_gates, touched).take_until(stop);
+    let metrics = context.metrics.clone();
+    drive(gates.store, queue.boxed(), metrics, move |gate| {
+        let (context, children) = (context.clone(), children.clone());
+        async move { reconcile(&context, &children, gate).await }
+    })
+    .await;
+}
+
+/// One pass.
+async fn reconcile(
+    context: &Context,
+    children: &Children,
+    gate: Arc<StreamGate>,
+) -> Result<Action> {
+    children.ready().await;
+    if gate.metadata.deletion_timestamp.is_some() {
+        grants::release(context, &gate, &[]).await?;
+        return Ok(Action::await_change());
+    }
+    let outcome = outcome(context, children, &gate).await?;
+    let old = gate.status.clone().unwrap_or_default();
+    let new = status::status(&gate, &outcome, Timestamp::now());
+    context.apply.status(gate.as_ref(), &old, &new).await?;
+    if let Some(notice) = status::notice(Some(&old), &new) {
+        context.apply.event(gate.as_ref(), notice);
+    }
+    Ok(Action::requeue(tick(&outcome)))
+}
+
+async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> Result<Outcome> {
+    let pods = children.pods_of(gate);
+    if gate.spec.paused {
+        let deployment = children.deployment_of(gate);
+        return Ok(Outcome::Paused(rollout(deployment.as_deref(), &pods)));
+    }
+    let valid = match validate::validate(gate) {
+        Ok(valid) => valid,
+        Err(invalid) => return Ok(stuck(reason::INVALID_SPEC, &invalid)),
+    };
+    let desired = match desired::desired(&valid, &context.settings) {
+        Ok(desired) => desired,
+        Err(unwritable) => return Ok(stuck(reason::INVALID_SPEC, &unwritable)),
+    };
+    match apply::apply(context, children, gate, &desired).await {
+        Ok(Applied { deployment, absent }) => Ok(Outcome::Made(Made {
+            rollout: rollout(deployment.as_deref(), &pods),
+            absent,
+            version: desired.version,
+            public_url: desired.public_url,
+        })),
+        Err(leaving @ Halt::Leaving { .. }) => Ok(Outcome::Waits(leaving.to_string())),
+        Err(Halt::Failed(error @ Error::NameTaken { .. })) => Ok(stuck(reason::NAME_TAKEN, &error)),
+        Err(Halt::Failed(error @ Error::Refused { .. })) => {
+            Ok(stuck(reason::REFUSED_BY_API_SERVER, &error))
+        }
+        Err(Halt::Failed(error)) => Err(error),
+    }
+}
+
+fn stuck(reason: &'static str, error: &dyn std::error::Error) -> Outcome {
+    Outcome::Stuck {
+        reason,
+        message: error.to_string(),
+    }
+}
+
+fn tick(outcome: &Outcome) -> Duration {
+    match outcome {
+        Outcome::Stuck { .. } => STUCK_TICK,
+        Outcome::Waits(_) => WAITING_TICK,
+        Outcome::Made(made) if !made.absent.is_empty() => WAITING_TICK,
+        Outcome::Made(_) | Outcome::Paused(_) => SLOW_TICK,
+    }
+}

@@ -1,0 +1,211 @@
+//! Makes the cluster as a StreamGate wants it. No decisions beyond "is it so already?", which the
+//! writer answers.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+use serde_json::json;
+use streamgate_crds::StreamGate;
+
+use super::desired::{Desired, is_of};
+use super::observe::{self, Children, live};
+use super::{grants, keys};
+use crate::apply::Writable;
+use crate::context::Context;
+use crate::error::Error;
+use crate::watch::Watchable;
+
+/// Why a pass could not make everything.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// A write or a read failed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// A child of an earlier StreamGate of this name has yet to go.
+    #[error("{kind} {name} of an earlier StreamGate of this name is being deleted; waiting for it")]
+    Leaving {
+        /// Kind of the child.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+type Result<T> = std::result::Result<T, Halt>;
+
+/// What came of it.
+pub struct Applied {
+    /// The Deployment as it is now.
+    pub deployment: Option<Arc<Deployment>>,
+    /// Namespaces of `spec.allowedNamespaces` that do not exist.
+    pub absent: Vec<String>,
+}
+
+/// Makes every child as wanted; no call for one that is so already.
+///
+/// # Errors
+/// See [`Halt`].
+pub async fn apply(
+    context: &Context,
+    children: &Children,
+    gate: &StreamGate,
+    desired: &Desired,
+) -> Result<Applied> {
+    let Desired {
+        service_account,
+        role,
+        role_binding,
+        config_map,
+        keys,
+        claim,
+        deployment,
+        gateway,
+        worker,
+        disruption_budget,
+        grants,
+        data_owner,
+        version: _,
+        public_url: _,
+    } = desired;
+    let data_owner = data_owner.as_ref();
+    ensure(context, &children.service_accounts, service_account).await?;
+    ensure(context, &children.roles, role).await?;
+    ensure(context, &children.role_bindings, role_binding).await?;
+    ensure(context, &children.config_maps, config_map).await?;
+    ensure_keys(context, children, gate, keys, data_owner).await?;
+    ensure_claim(context, children, gate, claim, data_owner).await?;
+    ensure(context, &children.services, gateway).await?;
+    ensure(context, &children.services, worker).await?;
+    ensure(context, &children.budgets, disruption_budget).await?;
+    let absent = grants::ensure(context, children, gate, grants).await?;
+    let deployment = ensure(context, &children.deployments, deployment).await?;
+    Ok(Applied { deployment, absent })
+}
+
+/// The object as it is after the call, from the answer when something was written: the store is
+/// behind then.
+pub(super) async fn ensure<K: Writable + Watchable>(
+    context: &Context,
+    store: &Store<K>,
+    wanted: &K,
+) -> Result<Option<Arc<K>>> {
+    let live = live(store, wanted);
+    if let Some(live) = &live {
+        stays(live.as_ref(), wanted.owner_references())?;
+    }
+    let written = context.apply.apply(live.as_deref(), wanted).await?;
+    Ok(written.map(Arc::new).or(live))
+}
+
+/// A child that is being deleted, or that the garbage collector will take with an earlier owner,
+/// is waited for.
+fn stays<K: Writable>(live: &K, owners: &[OwnerReference]) -> Result<()> {
+    let old = live.owner_references();
+    let orphaned = !owners.is_empty() && !old.is_empty() && old.iter().all(|o| !owners.contains(o));
+    if live.meta().deletion_timestamp.is_none() && !orphaned {
+        return Ok(());
+    }
+    Err(Halt::Leaving {
+        kind: K::kind(&()).into_owned(),
+        name: live.name_any(),
+    })
+}
+
+/// Generates the keys when there are none; otherwise only their owner is kept right.
+async fn ensure_keys(
+    context: &Context,
+    children: &Children,
+    gate: &StreamGate,
+    wanted: &ObjectMeta,
+    owner: Option<&OwnerReference>,
+) -> Result<()> {
+    if children.keys_seen(gate) {
+        return Ok(());
+    }
+    let namespace = wanted.namespace.clone().unwrap_or_default();
+    let name = wanted.name.clone().unwrap_or_default();
+    match observe::keys(context, &namespace, &name).await? {
+        Some(found) => tie(context, gate, &found, owner).await?,
+        None => create_keys(context, wanted, owner).await?,
+    }
+    children.saw_keys(gate);
+    Ok(())
+}
+
+async fn create_keys(
+    context: &Context,
+    wanted: &ObjectMeta,
+    owner: Option<&OwnerReference>,
+) -> Result<()> {
+    let metadata = ObjectMeta {
+        owner_references: owner.map(|owner| vec![owner.clone()]),
+        ..wanted.clone()
+    };
+    let secret: Secret = keys::generate(metadata).map_err(|e| Error::Refused {
+        doing: "make keys".to_owned(),
+        code: 500,
+        message: e.to_string(),
+    })?;
+    context.apply.create(&secret).await?;
+    Ok(())
+}
+
+async fn ensure_claim(
+    context: &Context,
+    children: &Children,
+    gate: &StreamGate,
+    wanted: &PersistentVolumeClaim,
+    owner: Option<&OwnerReference>,
+) -> Result<()> {
+    let live = live(&children.claims, wanted);
+    if live.is_none()
+        && let Some(found) = observe::claim(context, wanted).await?
+    {
+        adoptable(gate, &found)?;
+    }
+    if let Some(live) = &live {
+        adoptable(gate, live.as_ref())?;
+    }
+    let written = context.apply.apply(live.as_deref(), wanted).await?;
+    match written.map(Arc::new).or(live) {
+        Some(claim) => tie(context, gate, claim.as_ref(), owner).await,
+        None => Ok(()),
+    }
+}
+
+/// Gives volume or keys the owner that `dataPolicy` asks for. Apart from the rest, because an
+/// owner reference of a data child comes and goes while the child stays.
+async fn tie<K: Writable>(
+    context: &Context,
+    gate: &StreamGate,
+    live: &K,
+    owner: Option<&OwnerReference>,
+) -> Result<()> {
+    adoptable(gate, live)?;
+    let wanted: Vec<_> = owner.cloned().into_iter().collect();
+    if live.owner_references() == wanted.as_slice() {
+        return Ok(());
+    }
+    let fields = json!({"metadata": {"ownerReferences": wanted}});
+    context.apply.merge(live, fields).await?;
+    Ok(())
+}
+
+/// Volume and keys that an earlier StreamGate of the same name left behind are taken over; those
+/// of anybody else are not.
+fn adoptable<K: Writable>(gate: &StreamGate, live: &K) -> Result<()> {
+    let uid = gate.uid().unwrap_or_default();
+    let foreign = live.owner_references().iter().any(|o| o.uid != uid);
+    let (kind, name) = (K::kind(&()).into_owned(), live.name_any());
+    match is_of(&gate.name_any(), live.meta()) {
+        true if foreign || live.meta().deletion_timestamp.is_some() => {
+            Err(Halt::Leaving { kind, name })
+        }
+        true => Ok(()),
+        false => Err(Error::NameTaken { kind, name }.into()),
+    }
+}

@@ -1,0 +1,137 @@
+//! The role configuration file: the spec in the words of the data plane.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use streamgate_contract::config::{
+    Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, People, RoleConfig, Storage, Transcode,
+};
+use streamgate_contract::plan::SourceLimits;
+use streamgate_crds::stream_gate::S3Storage;
+
+use super::metadata;
+use crate::streamgate::validate::{self, ValidatedGate};
+
+/// Key of the ConfigMap.
+pub const FILE: &str = "config.yaml";
+
+/// The ConfigMap with the file.
+pub fn config_map(gate: &ValidatedGate, yaml: String) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata::owned(gate, &metadata::config_name(gate)),
+        data: Some(BTreeMap::from([(FILE.to_owned(), yaml)])),
+        ..ConfigMap::default()
+    }
+}
+
+/// The file as text.
+pub fn yaml(gate: &ValidatedGate, public_url: &str) -> Result<String, serde_yaml::Error> {
+    serde_yaml::to_string(&config(gate, public_url))
+}
+
+fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
+    let spec = &gate.spec;
+    RoleConfig {
+        gate: identity(gate),
+        public_url: public_url.to_owned(),
+        storage: storage(spec.storage.s3.as_ref()),
+        database: Database::Sqlite {
+            path: format!("{DATA_DIR}/catalog.sqlite"),
+        },
+        chains: chains(gate),
+        rules: spec.rules.clone(),
+        default_rule: spec.default_rule.clone(),
+        auth: auth(gate, public_url),
+        people: People {
+            creators: lower_case(&spec.people.creators),
+            admins: lower_case(&spec.people.admins),
+        },
+        limits: Limits {
+            max_upload_bytes: spec.limits.max_upload_bytes,
+            requests_per_second: spec.limits.requests_per_second,
+            request_burst: spec.limits.request_burst,
+            request_timeout_seconds: spec.limits.request_timeout_seconds,
+        },
+        transcode: Transcode {
+            renditions: spec.transcode.renditions.clone(),
+            audio: spec.transcode.audio.clone(),
+            grid: spec.transcode.grid.clone(),
+            limits: SourceLimits::default(),
+        },
+        log: spec.log.clone(),
+    }
+}
+
+fn identity(gate: &ValidatedGate) -> GateIdentity {
+    GateIdentity {
+        namespace: gate.namespace.clone(),
+        name: gate.name.clone(),
+        uid: gate.uid.clone(),
+        allowed_namespaces: gate.spec.allowed_namespaces.clone(),
+    }
+}
+
+fn storage(s3: Option<&S3Storage>) -> Storage {
+    match s3 {
+        None => Storage::Filesystem {
+            path: format!("{DATA_DIR}/objects"),
+        },
+        Some(s3) => Storage::S3 {
+            bucket: s3.bucket.clone(),
+            region: s3.region.clone(),
+            endpoint: s3.endpoint.clone(),
+            force_path_style: s3.force_path_style,
+        },
+    }
+}
+
+fn chains(gate: &ValidatedGate) -> Vec<Chain> {
+    let chains = gate.spec.chains.iter();
+    chains
+        .map(|chain| Chain {
+            name: chain.name.clone(),
+            chain_id: chain.chain_id,
+            rpc_urls: chain.rpc_urls.clone(),
+        })
+        .collect()
+}
+
+fn auth(gate: &ValidatedGate, public_url: &str) -> Auth {
+    let auth = &gate.spec.auth;
+    let domain = auth.domain.as_deref();
+    Auth {
+        domain: domain
+            .unwrap_or_else(|| validate::authority(public_url))
+            .to_owned(),
+        challenge_seconds: auth.challenge_seconds,
+        session_seconds: auth.session_seconds,
+        lease_seconds: auth.lease_seconds,
+        pause_allowance_seconds: auth.pause_allowance_seconds,
+    }
+}
+
+/// The data plane compares wallets as lower-case text.
+fn lower_case(wallets: &[String]) -> Vec<String> {
+    wallets.iter().map(|w| w.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streamgate::samples;
+
+    #[test]
+    fn the_data_plane_reads_back_what_was_written() {
+        let gate = validate::validate(&samples::gate(samples::full())).unwrap();
+        let text = yaml(&gate, "https://watch.example").unwrap();
+        let read: RoleConfig = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(read, config(&gate, "https://watch.example"));
+    }
+
+    #[test]
+    fn the_sign_in_domain_follows_the_public_url() {
+        let gate = validate::validate(&samples::gate(serde_json::json!({}))).unwrap();
+        let domain = |url| config(&gate, url).auth.domain;
+        assert_eq!(domain("https://watch.example:8443/tv"), "watch.example:8443");
+    }
+}

@@ -1,0 +1,15 @@
+//! The account the data plane runs as.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+
+use super::metadata;
+use crate::streamgate::validate::ValidatedGate;
+
+/// The pod asks for the token by itself, so nothing else of the namespace gets one by accident.
+pub fn service_account(gate: &ValidatedGate) -> ServiceAccount {
+    ServiceAccount {
+        metadata: metadata::owned(gate, &metadata::account_name(gate)),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}

@@ -1,0 +1,76 @@
+//! StreamGates for tests, completed the way the API server would.
+
+use serde_json::{Value, json};
+use streamgate_crds::StreamGate;
+
+use crate::context::Settings;
+
+/// A gate `demo` in namespace `media` with this spec.
+pub fn gate(spec: Value) -> StreamGate {
+    let metadata = json!({
+        "name": "demo", "namespace": "media", "generation": 1,
+        "uid": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    });
+    let gate = json!({
+        "apiVersion": "streamgate.io/v1alpha1", "kind": "StreamGate",
+        "metadata": metadata, "spec": spec
+    });
+    serde_json::from_value(gate).unwrap()
+}
+
+/// A spec that uses every field.
+pub fn full() -> Value {
+    serde_yaml::from_str(FULL).unwrap()
+}
+
+/// Settings of the operator.
+pub fn settings() -> Settings {
+    Settings {
+        dataplane_image: "streamgate-dataplane".into(),
+        transcoder_image: "streamgate-transcoder".into(),
+        image_pull_policy: "IfNotPresent".into(),
+        default_version: "0.1.0".into(),
+        watch_namespace: None,
+    }
+}
+
+const FULL: &str = r#"
+version: "0.2.0"
+topology: Compact
+volume: {size: 20Gi, storageClassName: fast}
+storage:
+  s3:
+    bucket: videos
+    region: eu-west-1
+    endpoint: http://s3.media.svc:9000
+    forcePathStyle: true
+    credentialsSecretName: bucket-credentials
+chains:
+- {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"]}
+rules:
+- name: pass
+  erc721: {chain: main, contract: "0x00000000000000000000000000000000000000A1", tokenId: "7"}
+defaultRule: pass
+auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, leaseSeconds: 60, pauseAllowanceSeconds: 600}
+people:
+  creators: ["0x00000000000000000000000000000000000000C1"]
+  admins: ["0x00000000000000000000000000000000000000D1"]
+limits: {maxUploadBytes: 1000000, requestsPerSecond: 10, requestBurst: 20, requestTimeoutSeconds: 5}
+components:
+  all:
+    resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}
+    nodeSelector: {disk: ssd}
+    priorityClassName: streaming
+exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080}
+transcode:
+  renditions: [{height: 360, maxKbps: 700, crf: 24}]
+  audio: {kbps: 96}
+  grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
+  parallelism: 2
+  sandbox: BestEffort
+  resources: {requests: {cpu: "1"}, limits: {memory: 1Gi}}
+allowedNamespaces: [team-a]
+log: debug
+dataPolicy: Delete
+paused: false
+"#;
