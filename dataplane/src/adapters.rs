@@ -1,8 +1,12 @@
 //! Adapters: one technology each, named after it. No policy lives here.
 
+pub mod alert_policies;
 pub mod ethereum;
 pub mod filesystem;
+pub mod gate_pods;
 pub mod kubernetes;
+pub mod prometheus_text;
 pub mod s3;
 pub mod sqlite;
 pub mod system_clock;
+pub mod webhook;

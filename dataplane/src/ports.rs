@@ -6,7 +6,10 @@ pub mod chain;
 pub mod clock;
 pub mod identity;
 pub mod jobs;
+pub mod notices;
 pub mod objects;
+pub mod policies;
+pub mod scrape;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod metadata;
+pub mod monitor;
 pub mod streaming;
 pub mod upload;
 pub mod worker;

@@ -8,6 +8,7 @@
 
 mod chart;
 mod crds;
+mod monitor;
 mod stream_gate;
 mod tidy;
 mod transcode_job;

@@ -1,6 +1,6 @@
 //! The machine's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::ports::clock::{Clock, UnixSeconds};
 
@@ -10,9 +10,16 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixSeconds {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        UnixSeconds::try_from(since.as_secs()).unwrap_or(UnixSeconds::MAX)
+        UnixSeconds::try_from(since_1970().as_secs()).unwrap_or(UnixSeconds::MAX)
     }
+
+    fn now_milliseconds(&self) -> i64 {
+        i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }

@@ -7,6 +7,11 @@ pub type UnixSeconds = i64;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> UnixSeconds;
+
+    /// Now, in milliseconds, for rates over short times.
+    fn now_milliseconds(&self) -> i64 {
+        self.now().saturating_mul(1_000)
+    }
 }
 
 #[cfg(test)]
