@@ -8,8 +8,12 @@ use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::adapters::alert_policies::KubernetesPolicies;
+use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::adapters::prometheus_text::PrometheusText;
+use crate::adapters::webhook::HttpWebhooks;
 use crate::config::Keys;
 use crate::edge::Edge;
 use crate::ports::catalog::Catalog;
@@ -18,6 +22,7 @@ use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
 use crate::services::metadata::{self, Metadata};
+use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker, signature::UrlKey};
@@ -49,6 +54,8 @@ pub struct Roles {
     upload: Arc<UploadService>,
     jobs: Arc<Kubernetes>,
     worker: Arc<Worker>,
+    policies: Arc<KubernetesPolicies>,
+    monitor: Arc<Monitor>,
 }
 
 impl Roles {
@@ -69,7 +76,10 @@ impl Roles {
             config.default_rule.clone(),
         );
         let jobs = Arc::new(jobs(&on, config));
+        let policies = Arc::new(policies(&on, config));
         Ok(Self {
+            monitor: Arc::new(monitor(&on, config, policies.clone(), registry)?),
+            policies,
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
             streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
@@ -109,8 +119,11 @@ impl Roles {
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));
-        let (jobs, stop) = (self.jobs.clone(), stop.clone());
-        tasks.spawn(async move { jobs.run(stop).await });
+        tasks.spawn(self.monitor.clone().run(stop.clone()));
+        let (jobs, ended) = (self.jobs.clone(), stop.clone());
+        tasks.spawn(async move { jobs.run(ended).await });
+        let (policies, ended) = (self.policies.clone(), stop.clone());
+        tasks.spawn(async move { policies.run(ended).await });
     }
 }
 
@@ -199,4 +212,35 @@ fn worker(
         url_key: UrlKey::new(keys.object_url.to_vec())?,
     };
     Ok(Worker::new(parts, config, registry)?)
+}
+
+/// AlertPolicies of this gate, and Events on them in the name of this pod.
+fn policies(on: &Adapters, config: &RoleConfig) -> KubernetesPolicies {
+    let gate = &config.gate;
+    let pod = std::env::var("HOSTNAME").unwrap_or_else(|_| gate.name.clone());
+    KubernetesPolicies::new(on.client.clone(), &gate.namespace, &gate.name, &pod)
+}
+
+fn monitor(
+    on: &Adapters,
+    config: &RoleConfig,
+    policies: Arc<KubernetesPolicies>,
+    registry: &Registry,
+) -> anyhow::Result<Monitor> {
+    let gate = &config.gate;
+    let parts = monitor::Parts {
+        events: policies.clone(),
+        policies,
+        gate: Arc::new(GatePods::new(
+            on.client.clone(),
+            &gate.namespace,
+            &gate.name,
+        )),
+        scraper: Arc::new(PrometheusText::new().map_err(anyhow::Error::from_boxed)?),
+        webhooks: Arc::new(HttpWebhooks::new().map_err(anyhow::Error::from_boxed)?),
+        clock: on.clock.clone(),
+        bounds: monitor::Bounds::default(),
+        scrape_interval: monitor::SCRAPE_INTERVAL,
+    };
+    Ok(Monitor::new(parts, registry)?)
 }

@@ -148,7 +148,7 @@ impl Streaming {
     ) -> Result<Fragment, StreamingError> {
         let output: &OutputId = &viewing.output;
         let found = self.views.find(output, track, name).await?;
-        found.ok_or(StreamingError::NoSuchFile)
+        found.ok_or(StreamingError::OutsideHandle)
     }
 
     /// Its bytes.

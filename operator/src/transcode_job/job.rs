@@ -169,6 +169,8 @@ fn pod(recipe: &Recipe<'_>) -> Value {
         "terminationGracePeriodSeconds": 30,
         "securityContext": {
             "runAsNonRoot": true,
+            // Runtimes make the sandbox itself with these two, and refuse a group without a user.
+            "runAsUser": TRANSCODER_USER,
             "runAsGroup": GROUP,
             "fsGroup": GROUP,
             "fsGroupChangePolicy": "OnRootMismatch",

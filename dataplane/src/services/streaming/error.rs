@@ -24,6 +24,12 @@ pub enum StreamingError {
     /// What is watched has no such file.
     #[error("what the handle is for has no such file; follow the URLs of the playlists")]
     NoSuchFile,
+    /// A well-formed object name that is none of what is watched: of another content, or of none,
+    /// which nobody learns here.
+    #[error(
+        "the playback handle does not cover this object; ask POST /api/v1/playback for its content"
+    )]
+    OutsideHandle,
     /// Nothing can be played yet.
     #[error("the first segments are still being made; try again")]
     NotReady,

@@ -99,13 +99,13 @@ async fn a_handle_opens_its_own_content_only() {
         let (status, problem) = stage.get(&format!("{handle}/{path}")).await;
         assert_eq!(
             (status, &problem["reason"]),
-            (404, &"NoSuchFile".into()),
+            (403, &"OutsideHandle".into()),
             "{path}"
         );
         let (status, _) = stage
             .get(&format!("{handle}/{path}?content=other&output=other-o"))
             .await;
-        assert_eq!(status, 404, "{path}");
+        assert_eq!(status, 403, "{path}");
     }
     let (status, _) = stage
         .get(&format!("{handle}/{}?content=other", mine[0]))
@@ -121,7 +121,7 @@ async fn a_handle_opens_its_own_content_only() {
     ] {
         let (status, problem) = stage.get(&format!("{handle}/{path}")).await;
         assert!(
-            status == 404 || problem["reason"] == "InvalidHandle",
+            matches!(status, 403 | 404) || problem["reason"] == "InvalidHandle",
             "{path}: {status}"
         );
     }

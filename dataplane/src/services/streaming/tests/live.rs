@@ -36,7 +36,7 @@ async fn an_output_in_work_grows_from_not_ready_over_event_to_vod() {
     let audio = stage.commit("c", "a-en-aac", Some(0)).await;
     assert_eq!(
         stage.get(&format!("{handle}/{audio}")).await.0,
-        404,
+        403,
         "listed within a second"
     );
     stage.wait(1).await;
