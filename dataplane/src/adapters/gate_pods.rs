@@ -54,8 +54,11 @@ impl Gate for GatePods {
     }
 }
 
-/// A pod that runs and is one of the data plane; job pods show no metrics.
+/// A pod that runs, is not on its way out, and is one of the data plane; job pods show no metrics.
 fn target(pod: &Pod) -> Option<Target> {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
     let status = pod.status.as_ref()?;
     let running = status.phase.as_deref() == Some("Running");
     let address = status.pod_ip.as_deref().filter(|_| running)?;

@@ -98,18 +98,25 @@ impl Store {
         }
         let labels = with_target(&[(METRIC_NAME, "up")].into_iter().collect(), target);
         after.extend(self.push(labels, now, up));
-        for ended in before.difference(&after) {
-            self.end(*ended, now);
-        }
+        let ended: Vec<usize> = before.difference(&after).copied().collect();
         self.shown.insert(target.clone(), after);
+        self.end_all(ended, now);
     }
 
     /// Ends the series of every target that is none of these.
     pub fn keep_targets(&mut self, targets: &[Target], now: i64) {
         let gone: Vec<Target> = self.shown.keys().cloned().collect();
         for target in gone.into_iter().filter(|t| !targets.contains(t)) {
-            for ended in self.shown.remove(&target).unwrap_or_default() {
-                self.end(ended, now);
+            let ended = self.shown.remove(&target).unwrap_or_default();
+            self.end_all(ended, now);
+        }
+    }
+
+    /// Ends series, but not those of the gate that another target still shows.
+    fn end_all(&mut self, ended: impl IntoIterator<Item = usize>, now: i64) {
+        for id in ended {
+            if !self.shown.values().any(|shown| shown.contains(&id)) {
+                self.end(id, now);
             }
         }
     }
@@ -232,10 +239,17 @@ impl Store {
     }
 }
 
+/// Families that speak of the gate and not of the pod that shows them. They carry no pod's labels,
+/// so that an alert on them goes on when another pod takes over.
+const OF_THE_GATE: &str = "streamgate_transcode_job";
+
 /// Adds `pod`, `job` and `instance`; labels of those names that the target shows get the prefix
 /// `exported_`.
 fn with_target(shown: &Labels, target: &Target) -> Labels {
     let mut labels = shown.clone();
+    if shown.get(METRIC_NAME).starts_with(OF_THE_GATE) {
+        return labels;
+    }
     for (name, value) in [
         ("pod", &target.pod),
         ("job", &target.job),

@@ -227,8 +227,10 @@ impl From<StreamingError> for Problem {
             StreamingError::Denied(denied) => (&**denied).into(),
             StreamingError::EpochStale => refused(Kind::Unavailable, "EpochStale").retry_after(1),
             StreamingError::NoSuchFile => refused(Kind::NotFound, "NoSuchFile"),
-            StreamingError::OutsideHandle => refused(Kind::Forbidden, "OutsideHandle")
-                .with("required", serde_json::json!({"handle": "of the object's own content"})),
+            StreamingError::OutsideHandle => refused(Kind::Forbidden, "OutsideHandle").with(
+                "required",
+                serde_json::json!({"handle": "of the object's own content"}),
+            ),
             StreamingError::NotReady => refused(Kind::Unavailable, "NotReady").retry_after(2),
             StreamingError::Catalog(cause) => {
                 let detail = "the catalog does not answer";

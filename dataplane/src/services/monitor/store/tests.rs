@@ -46,6 +46,18 @@ fn a_series_that_a_target_shows_no_more_has_ended() {
 }
 
 #[test]
+fn a_series_of_the_gate_goes_on_when_another_pod_takes_over() {
+    let name = "streamgate_transcode_job_failed_spans";
+    let mut store = Store::new(Bounds::default());
+    store.take(&target("old"), shows(&[(name, 1.0)]), 1_000);
+    store.take(&target("new"), shows(&[(name, 1.0)]), 2_000);
+    store.keep_targets(&[target("new")], 3_000);
+    assert_eq!(last(&store, name), [Some(1.0)]);
+    store.keep_targets(&[], 4_000);
+    assert_eq!(last(&store, name), [None]);
+}
+
+#[test]
 fn a_target_that_fails_is_down_and_its_series_end() {
     let mut store = Store::new(Bounds::default());
     store.take(&target("a"), shows(&[("x", 1.0)]), 1_000);
