@@ -105,7 +105,7 @@ def restart_node(*_):
 
 def worker_down(*_):
     """Nobody answers couriers for ten minutes; the operator is told to leave the gate alone."""
-    paused = lambda yes: kube.kubectl("patch", "streamgate", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"paused":%s}}' % yes)
+    paused = lambda yes: kube.kubectl("patch", "streamgates", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"paused":%s}}' % yes)
     paused("true")
     time.sleep(2)
     kube.kubectl("scale", "deployment/demo-all", "-n", NAMESPACE, "--replicas=0")

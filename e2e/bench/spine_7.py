@@ -127,7 +127,7 @@ def footage(scene):
 def patched(resources):
     """The gate with other resources for job pods."""
     patch = '{"spec":{"transcode":{"resources":%s}}}' % resources
-    kube.kubectl("patch", "streamgate", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
+    kube.kubectl("patch", "streamgates", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
     time.sleep(3)
 
 

@@ -18,7 +18,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use streamgate_crds::{StreamGate, TranscodeJob, definitions};
 use streamgate_operator::run::{Flags, operate};
-use streamgate_tests::ControlPlane;
+use streamgate_tests::{ControlPlane, kubelet};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -210,20 +210,14 @@ async fn prepare(client: &Client) -> Result<()> {
     .await
 }
 
-/// A StreamGate that says it is ready, as its own controller would.
+/// A StreamGate whose pod serves; its own controller finds that out.
 async fn gate(client: &Client, name: &str) -> Result<()> {
     let gates: Api<StreamGate> = Api::namespaced(client.clone(), NAMESPACE);
     let gate = json!({"apiVersion": "streamgate.io/v1alpha1", "kind": "StreamGate", "metadata": {"name": name}, "spec": {}});
     gates
         .create(&PostParams::default(), &serde_json::from_value(gate)?)
         .await?;
-    let ready = json!({"status": {"observedGeneration": 1, "version": "0.1.0", "conditions": [
-        {"type": "Ready", "status": "True", "reason": "Available", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
-    ]}});
-    gates
-        .patch_status(name, &PatchParams::default(), &Patch::Merge(ready))
-        .await?;
-    Ok(())
+    kubelet::serve(client, NAMESPACE, name).await
 }
 
 async fn create(client: &Client, name: &str, spec: Value) -> Result<()> {
