@@ -96,12 +96,13 @@ impl Jobs for Kubernetes {
     }
 
     async fn write_progress(&self, job: &Job, progress: &Progress) -> Result<Written, JobsError> {
-        // UID and version are preconditions: a write never lands on a job that was made anew,
-        // nor on one that ended since it was seen.
+        // The version is a precondition: a write never lands on a job that ended since it was
+        // seen, nor on one that was made anew, whose versions are all newer. The UID would prove
+        // nothing: the API server does not look at it in a patch of the status.
         let patch = json!({
             "apiVersion": TranscodeJob::api_version(&()),
             "kind": TranscodeJob::kind(&()),
-            "metadata": {"uid": job.uid, "resourceVersion": job.version},
+            "metadata": {"resourceVersion": job.version},
             "status": {"progress": progress},
         });
         let params = PatchParams::apply(MANAGER_WORKER).force();
