@@ -70,9 +70,15 @@ programs: packages
 contracts:
 	@e2e/contracts/compile.sh
 
-demo: footage evm contracts programs cluster-up ## The main job on a real Kubernetes: upload, encode, sign in, play
-	@e2e/cluster/tools.sh helm
-	@e2e/demo.py up
+demo: ## The main job on a real Kubernetes: upload, encode, sign in, play
+	@e2e/timed.sh packages  $(MAKE) -s packages
+	@e2e/timed.sh footage   $(MAKE) -s footage
+	@e2e/timed.sh evm       $(MAKE) -s evm contracts
+	@e2e/timed.sh programs  $(MAKE) -s programs
+	@e2e/timed.sh cluster   $(MAKE) -s cluster-up
+	@e2e/timed.sh helm      e2e/cluster/tools.sh helm
+	@e2e/timed.sh demo      e2e/demo.py up
+	@e2e/timed.sh --table
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down
