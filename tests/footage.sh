@@ -37,6 +37,35 @@ make open-gop-2997.mp4 -i clip-720p25.mp4 -t 10 -an -vf scale=640:360,fps=30000/
 make audio-only.mp4 -i clip-720p25.mp4 -vn -c:a copy
 make huffyuv.mkv -i clip-720p25.mp4 -t 2 -an -vf scale=320:180 -c:v huffyuv -pix_fmt yuv422p
 
+# Kinds of source, 3 s each and small. short NAME ARGUMENTS…: H.264 unless said.
+short() {
+    name=$1
+    shift
+    make "$name" -ss 8 -t 3 -i clip-720p25.mp4 -c:v libx264 -preset veryfast -c:a aac "$@"
+}
+short small.mp4 -vf scale=640:360
+make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
+short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
+short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1
+for range in hdr10:smpte2084 hlg:arib-std-b67; do
+    short "${range%%:*}.mp4" -vf "scale=480:270,zscale=tin=709:min=709:pin=709:rin=tv:t=linear:p=709:m=gbr:npl=200,\
+format=gbrpf32le,zscale=p=2020:t=${range##*:}:m=2020_ncl:r=tv,format=yuv420p10le" -c:v libx265 -tag:v hvc1 \
+        -x265-params "log-level=error:colorprim=bt2020:transfer=${range##*:}:colormatrix=bt2020nc"
+done
+make interlaced.ts -ss 8 -t 6 -i clip-720p25.mp4 -an -c:v libx264 -preset veryfast -flags +ilme+ildct -x264-params tff=1 \
+    -vf "scale=720:576,setpts=PTS/2,fps=50,interlace=scan=tff,setsar=16/15"
+short portrait.mp4 -vf "crop=404:720,scale=270:480,setsar=1"
+short odd-size.webm -vf scale=427:241 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 800k -c:a libopus
+short anamorphic.mp4 -vf "scale=360:288,setsar=16/9"
+short prores.mov -vf scale=480:270 -c:v prores_ks -c:a pcm_s16le
+make two-languages.mkv -i small.mp4 -map 0:v -map 0:a -map 0:a -c:v copy -c:a:0 copy -c:a:1 libopus \
+    -metadata:s:a:0 language=eng -metadata:s:a:1 language=ger
+make surround.ts -i small.mp4 -c:v copy -c:a eac3 -b:a 384k \
+    -af "pan=5.1|FL=FL|FR=FR|FC=0.5*FL+0.5*FR|LFE=0.1*FL|BL=0.7*FL|BR=0.7*FR"
+make edit-list.mp4 -ss 1.3 -i clip-720p25.mp4 -t 3 -c copy
+make negative-start.mp4 -i small.mp4 -c copy -output_ts_offset -0.4 -avoid_negative_ts disabled
+short odd-duration.mp4 -t 2.72 -vf scale=480:270
+
 size=$(wc -c <clip-720p25.mp4)
 make faststart.mp4 -i clip-720p25.mp4 -c copy -movflags +faststart
 head -c $((size * 6 / 10)) faststart.mp4 >truncated.mp4

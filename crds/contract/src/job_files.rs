@@ -87,8 +87,7 @@ pub enum Event {
         /// Bytes of the file.
         bytes: u64,
     },
-    /// Frames encoded so far by this process, over all video tracks of this span; audio counts
-    /// the frames of its longest track.
+    /// Frames encoded so far by this process, over all tracks of this span.
     Progress {
         /// Done.
         frames: u64,

@@ -74,7 +74,7 @@ pub struct Plan {
     pub source: SourceFacts,
     /// How it is cut.
     pub grid: Grid,
-    /// Every track of the output; video tallest first, then audio.
+    /// Every track of the output; video tallest first, then audio, the main one first.
     pub tracks: Vec<TrackPlan>,
     /// What each completion index of Encode does; empty spans do not exist.
     pub spans: Vec<SpanPlan>,
@@ -90,8 +90,8 @@ pub struct SourceFacts {
     pub container: String,
     /// The video stream.
     pub video: VideoFacts,
-    /// The audio stream, if there is one.
-    pub audio: Option<AudioFacts>,
+    /// The audio streams, the main one first; as many as there are audio tracks, in their order.
+    pub audio: Vec<AudioFacts>,
 }
 
 /// Facts about the video stream.
@@ -119,6 +119,23 @@ pub struct VideoFacts {
     /// Colour of the pictures, as every encoder of the output is told.
     #[serde(default)]
     pub colour: Colour,
+    /// What the pictures go through before they are scaled.
+    #[serde(default)]
+    pub treatment: Treatment,
+}
+
+/// What decoded pictures go through before they are scaled, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Treatment {
+    /// Interlaced pictures become whole ones, one for each.
+    pub deinterlace: bool,
+    /// Transfer characteristics (H.273) of a high dynamic range that becomes BT.709.
+    pub tone_map: Option<u8>,
+    /// Quarter turns clockwise.
+    pub quarter_turns: u8,
+    /// Mirrored left to right, after turning.
+    pub mirrored: bool,
 }
 
 /// Colour as code points of ITU-T H.273; the range is always limited.
@@ -155,7 +172,7 @@ pub struct AudioFacts {
     pub sample_rate: u32,
     /// Channels.
     pub channels: u32,
-    /// BCP 47 language, `und` when the container does not say.
+    /// Language as the container says, most often ISO 639-2; `und` when it does not.
     pub language: String,
 }
 
@@ -269,7 +286,7 @@ pub enum SpanWork {
         /// Number of chunks, at least 1.
         chunks: u32,
     },
-    /// The audio track, whole.
+    /// Every audio track, whole.
     Audio,
 }
 

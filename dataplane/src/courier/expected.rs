@@ -124,7 +124,7 @@ mod tests {
             json!({"id": id, "codecs": "x", "timescale": 1, "initSha256": "", "initBytes": 1,
                 "media": media, "starts": [0, 1, 2, 3, 4, 5, 6]})
         };
-        let source = json!({"bytes": 1, "container": "mov", "audio": null, "video": {
+        let source = json!({"bytes": 1, "container": "mov", "audio": [], "video": {
             "stream": 0, "codec": "h264", "width": 1280, "height": 720,
             "frameRate": {"num": 25, "den": 1}, "timeBase": {"num": 1, "den": 25},
             "frames": 600, "pts": [], "endPts": 600}});

@@ -1,12 +1,14 @@
-//! The audio track: decoded, resampled and encoded once over the whole source, so that nothing
+//! Audio tracks: each decoded, resampled and encoded once over the whole source, so that nothing
 //! drifts and no chunk has priming of its own; cut at the audio frames nearest to the video's
 //! boundaries and delivered as it goes.
 
 mod aac;
 mod timeline;
 
+use std::thread;
+
 use ffmpeg_next as ff;
-use streamgate_contract::plan::{Media, Plan, TrackPlan};
+use streamgate_contract::plan::{AudioFacts, Media, Plan, TrackPlan};
 
 use crate::error::{During, EngineError};
 use crate::events::Outbox;
@@ -17,17 +19,49 @@ use crate::source::Source;
 pub use aac::{AacEncoder, init_segment};
 use timeline::Timeline;
 
-/// Encodes the audio track of `plan`, unless all of it is committed.
+/// Encodes the audio tracks of `plan` side by side, so that all of them grow together.
 pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
-    let found = plan.tracks.iter().find_map(|t| match t.media {
+    let tracks = plan.tracks.iter().filter_map(|t| match t.media {
         Media::Audio { kbps, .. } => Some((t, kbps)),
         Media::Video { .. } => None,
     });
-    let (Some((track, kbps)), Some(facts)) = (found, &plan.source.audio) else {
+    let work: Vec<Work> = tracks
+        .zip(&plan.source.audio)
+        .map(|((track, kbps), facts)| Work { track, kbps, facts })
+        .collect();
+    if work.is_empty() {
         return Err(EngineError::Settings(
             "the plan has no audio to encode".into(),
         ));
-    };
+    }
+    thread::scope(|scope| {
+        let threads: Vec<_> = work
+            .iter()
+            .map(|work| scope.spawn(move || one_track(plan, source, work, outbox)))
+            .collect();
+        let panicked = || Err(EngineError::Internal("an audio thread panicked".into()));
+        threads
+            .into_iter()
+            .map(|t| t.join().unwrap_or_else(|_| panicked()))
+            .collect()
+    })
+}
+
+/// A track and the stream it is made of.
+struct Work<'a> {
+    track: &'a TrackPlan,
+    kbps: u32,
+    facts: &'a AudioFacts,
+}
+
+/// Encodes one track, unless all of it is committed.
+fn one_track(
+    plan: &Plan,
+    source: &Source,
+    work: &Work,
+    outbox: &Outbox,
+) -> Result<(), EngineError> {
+    let Work { track, kbps, facts } = *work;
     let frames = track.starts.last().copied().unwrap_or(0) / FRAME;
     let numbers = 0..track.starts.len().saturating_sub(1);
     let all = numbers
@@ -39,7 +73,7 @@ pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
     }
     let cutter = Cutter::new(track, outbox);
     let encoder = AacEncoder::open(kbps)?;
-    if encoder.init_sha256(plan, kbps)? != track.init_sha256 {
+    if encoder.init_sha256(kbps, &facts.language)? != track.init_sha256 {
         return Err(EngineError::InitMismatch(track.id.clone()));
     }
     let total = frames * FRAME;
@@ -76,11 +110,11 @@ fn decode(
         match decoder.send_packet(&packet) {
             // A damaged frame becomes silence, because what follows is placed by its time.
             Ok(()) | Err(ff::Error::InvalidData) => {}
-            Err(e) => return Err(e).during("decode an audio packet"),
+            Err(e) => return Err(e).of_source("decode an audio packet"),
         }
         drain(&mut decoder, &mut place)?;
     }
-    decoder.send_eof().during("finish decoding audio")?;
+    decoder.send_eof().of_source("finish decoding audio")?;
     drain(&mut decoder, &mut place)
 }
 
@@ -95,7 +129,7 @@ fn drain(
             Err(ff::Error::InvalidData) => {}
             Err(ff::Error::Eof) => return Ok(()),
             Err(ff::Error::Other { errno }) if errno == libc::EAGAIN => return Ok(()),
-            Err(e) => return Err(e).during("take decoded audio"),
+            Err(e) => return Err(e).of_source("take decoded audio"),
         }
     }
 }
@@ -108,11 +142,14 @@ fn decoder(
         EngineError::Settings("the plan names an audio stream that is not there".into())
     })?;
     let time_base = stream.time_base();
-    let context =
-        ff::codec::Context::from_parameters(stream.parameters()).during("set up audio decoding")?;
+    let context = ff::codec::Context::from_parameters(stream.parameters())
+        .of_source("set up audio decoding")?;
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(time_base);
-    Ok((decoder.audio().during("open the audio decoder")?, time_base))
+    Ok((
+        decoder.audio().of_source("open the audio decoder")?,
+        time_base,
+    ))
 }
 
 /// Collects AAC frames into segments. Frame 0 is the encoder's priming and rides in segment 0;

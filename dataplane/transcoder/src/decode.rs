@@ -12,6 +12,9 @@ use crate::error::{During, EngineError};
 use crate::input::{Depth, MediaInput};
 use crate::source::Source;
 
+/// Pixels of the largest picture that is decoded, whatever the stream claims in its middle.
+pub(crate) const MAX_PIXELS: i64 = 8_192 * 8_192;
+
 /// Packets from the key frame at or before a time up to the last one wanted.
 pub struct PacketFeed {
     input: MediaInput,
@@ -158,11 +161,11 @@ impl<'a> Pictures<'a> {
             // A damaged packet costs its picture, which is then missed by number.
             Some(packet) => match self.decoder.send_packet(&packet) {
                 Ok(()) | Err(ff::Error::InvalidData) => Ok(()),
-                Err(e) => Err(e).during("decode a packet"),
+                Err(e) => Err(e).of_source("decode a packet"),
             },
             None => {
                 self.drained = true;
-                self.decoder.send_eof().during("finish decoding")
+                self.decoder.send_eof().of_source("finish decoding")
             }
         }
     }
@@ -176,7 +179,7 @@ impl<'a> Pictures<'a> {
                 Err(ff::Error::InvalidData) => {}
                 Err(ff::Error::Eof) => break,
                 Err(ff::Error::Other { errno }) if errno == libc::EAGAIN => break,
-                Err(e) => return Err(e).during("take a decoded picture"),
+                Err(e) => return Err(e).of_source("take a decoded picture"),
             }
         }
         while let Some(frame) = self.early.remove(&self.next) {
@@ -203,7 +206,8 @@ impl<'a> Pictures<'a> {
 /// stream does not say its own; guessing would drop pictures right after a seek.
 fn video_decoder(feed: &PacketFeed) -> Result<ff::decoder::Video, EngineError> {
     let parameters = feed.parameters().ok_or(EngineError::NoVideoStream)?;
-    let mut context = ff::codec::Context::from_parameters(parameters).during("set up decoding")?;
+    let mut context =
+        ff::codec::Context::from_parameters(parameters).of_source("set up decoding")?;
     context.compliance(ff::codec::Compliance::Strict);
     let threads = ff::codec::threading::Config {
         kind: ff::codec::threading::Type::None,
@@ -211,5 +215,10 @@ fn video_decoder(feed: &PacketFeed) -> Result<ff::decoder::Video, EngineError> {
         ..Default::default()
     };
     context.set_threading(threads);
-    context.decoder().video().during("open the video decoder")
+    // SAFETY: a plain field of a context that is not open yet.
+    unsafe { (*context.as_mut_ptr()).max_pixels = MAX_PIXELS };
+    context
+        .decoder()
+        .video()
+        .of_source("open the video decoder")
 }

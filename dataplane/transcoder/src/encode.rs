@@ -9,6 +9,7 @@ use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use streamgate_contract::plan::{Colour, Media, Plan, Ratio, TrackPlan};
 
+use crate::engine;
 use crate::error::{During, EngineError};
 use crate::package::avc;
 
@@ -70,8 +71,9 @@ impl VideoSettings {
             "threads=1:lookahead-threads=1:sliced-threads=0:sync-lookahead=0:cpu-independent=1:\
              keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:intra-refresh=0:\
              nal-hrd=none:vbv-init=0.9:repeat-headers=0:annexb=1:aud=0:force-cfr=1:\
-             videoformat=component:fullrange=off:chromaloc=0",
-            gop = self.gop_frames
+             videoformat=component:fullrange=off:chromaloc=0{scalar}",
+            gop = self.gop_frames,
+            scalar = if engine::scalar() { ":asm=0" } else { "" }
         )
     }
 

@@ -4,15 +4,43 @@
 use std::sync::OnceLock;
 
 use ffmpeg_next as ff;
+use ffmpeg_next::ffi;
 use streamgate_contract::plan::{Colour, Plan, Ratio};
 
 use crate::encode::{VideoEncoder, VideoSettings};
 use crate::error::EngineError;
 
+/// Large blocks of this size or more go back to the kernel when freed. Left to itself glibc moves
+/// the bound up with every large block freed, and each thread's heap keeps the pictures of others.
+const LARGE: libc::c_int = 1 << 20;
+
+/// Most bytes of one allocation of FFmpeg's libraries: holds a picture of the largest size allowed
+/// and the index of a day of video; a header that promises more is lying.
+const MAX_ALLOCATION: usize = 256 << 20;
+
+/// With this variable set the machine's vector units are left alone. Tests show by it that they do
+/// not decide the bytes; nothing else sets it.
+const SCALAR: &str = "STREAMGATE_TEST_SCALAR";
+
+/// Vector units are masked.
+pub(crate) fn scalar() -> bool {
+    static SCALAR_SET: OnceLock<bool> = OnceLock::new();
+    *SCALAR_SET.get_or_init(|| std::env::var_os(SCALAR).is_some())
+}
+
 /// Prepares FFmpeg's libraries: quiet, since what they say of hostile media helps nobody.
 pub fn prepare() -> Result<(), EngineError> {
+    // SAFETY: `mallopt` only sets numbers of the allocator; it may be called at any time.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
     ff::init().map_err(|e| EngineError::Internal(format!("FFmpeg does not start: {e}")))?;
     ff::log::set_level(ff::log::Level::Fatal);
+    // SAFETY: both calls only set a number of libavutil, before anything of it is in use.
+    unsafe {
+        ffi::av_max_alloc(MAX_ALLOCATION);
+        if scalar() {
+            ffi::av_force_cpu_flags(0);
+        }
+    }
     Ok(())
 }
 

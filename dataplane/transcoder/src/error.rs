@@ -127,6 +127,21 @@ impl EngineError {
         }
     }
 
+    /// FFmpeg does not get on with the source: its fault, and trying again does not help, unless
+    /// the machine's reading failed.
+    pub(crate) fn of_source(what: &'static str, source: ffmpeg_next::Error) -> Self {
+        use ffmpeg_next::Error;
+        match source {
+            Error::Other { errno: libc::EIO } => Self::Media { what, source },
+            Error::Other {
+                errno: libc::ENOMEM,
+            } => Self::LimitExceeded(format!(
+                "cannot {what}: its headers ask for too large a block of memory"
+            )),
+            _ => Self::Truncated(format!("cannot {what} ({source})")),
+        }
+    }
+
     /// Names the chunk that was in work.
     pub fn in_chunk(self, chunk: u32) -> Self {
         match self {
@@ -143,11 +158,18 @@ impl EngineError {
 pub(crate) trait During<T> {
     /// Adds the operation, as the words after "cannot".
     fn during(self, what: &'static str) -> Result<T, EngineError>;
+
+    /// The same for what is done to the source.
+    fn of_source(self, what: &'static str) -> Result<T, EngineError>;
 }
 
 impl<T> During<T> for Result<T, ffmpeg_next::Error> {
     fn during(self, what: &'static str) -> Result<T, EngineError> {
         self.map_err(|source| EngineError::Media { what, source })
+    }
+
+    fn of_source(self, what: &'static str) -> Result<T, EngineError> {
+        self.map_err(|source| EngineError::of_source(what, source))
     }
 }
 

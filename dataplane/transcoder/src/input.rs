@@ -8,6 +8,7 @@ use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::{Input, StreamIo};
 
+use crate::decode::MAX_PIXELS;
 use crate::error::{During, EngineError};
 use crate::source::{Hole, Reads, Source};
 
@@ -86,10 +87,9 @@ impl MediaInput {
                 Ok(Some(packet))
             }
             Err(ff::Error::Eof) => self.hole.hit().map(|()| None),
-            Err(e) => Err(self.hole.or(EngineError::Media {
-                what: "read a packet of the source",
-                source: e,
-            })),
+            Err(e) => Err(self
+                .hole
+                .or(EngineError::of_source("read a packet of the source", e))),
         }
     }
 
@@ -107,10 +107,10 @@ impl MediaInput {
         // SAFETY: the context is open and owned by `self`; the call keeps no pointer of ours.
         let done = unsafe { ffi::av_seek_frame(self.input.as_mut_ptr(), stream, target, flags) };
         if done < 0 {
-            return Err(self.hole.or(EngineError::Media {
-                what: "find the position in the source",
-                source: ff::Error::from(done),
-            }));
+            return Err(self.hole.or(EngineError::of_source(
+                "find the position in the source",
+                ff::Error::from(done),
+            )));
         }
         self.hole.hit()
     }
@@ -143,11 +143,34 @@ fn open_input(mut io: StreamIo, depth: Depth) -> Result<Input, ff::Error> {
         }
         let input = Input::wrap_with_custom_io(context, io);
         if depth == Depth::Probe {
-            let found = ffi::avformat_find_stream_info(context, ptr::null_mut());
+            let found = find_streams(context);
             if found < 0 {
                 return Err(ff::Error::from(found));
             }
         }
         Ok(input)
+    }
+}
+
+/// Looks into the packets, with the decoders' cap on pictures.
+///
+/// # Safety
+/// `context` must be open.
+unsafe fn find_streams(context: *mut ffi::AVFormatContext) -> i32 {
+    // SAFETY: the array has an entry for each stream there is, as the call asks; dictionaries are
+    // taken back and freed after it.
+    unsafe {
+        let streams = usize::try_from((*context).nb_streams).unwrap_or(0);
+        let options = |_| {
+            let mut options = ff::Dictionary::new();
+            options.set("max_pixels", &MAX_PIXELS.to_string());
+            options.disown()
+        };
+        let mut options: Vec<*mut ffi::AVDictionary> = (0..streams).map(options).collect();
+        let found = ffi::avformat_find_stream_info(context, options.as_mut_ptr());
+        options
+            .into_iter()
+            .for_each(|o| drop(ff::Dictionary::own(o)));
+        found
     }
 }

@@ -19,6 +19,7 @@ pub mod sandbox;
 pub mod scale;
 pub mod source;
 pub mod steps;
+pub mod treat;
 pub mod video;
 
 pub use error::EngineError;

@@ -6,4 +6,5 @@ pub mod audio_cuts;
 pub mod byte_map;
 pub mod grid;
 pub mod ladder;
+pub mod language;
 pub mod timeline;

@@ -2,12 +2,14 @@
 //! header hides: a file that ends early, times that do not rise, where the bytes of a frame are.
 
 mod refuse;
+mod treatment;
 
 use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
+use ffmpeg_next::format::context::Input;
 use ffmpeg_next::media::Type;
 use streamgate_contract::plan::{
-    AudioFacts, ByteRange, Colour, Ratio, SourceFacts, SourceLimits, VideoFacts,
+    AudioFacts, ByteRange, Colour, Ratio, SourceFacts, SourceLimits, Treatment, VideoFacts,
 };
 
 use crate::error::EngineError;
@@ -15,6 +17,9 @@ use crate::input::{Depth, MediaInput};
 use crate::plan::byte_map::PacketInfo;
 use crate::plan::ladder::Picture;
 use crate::source::Source;
+
+/// Most audio streams of a source: each is a rendition with an encoder of its own.
+const MAX_AUDIO: usize = 16;
 
 /// Everything Plan knows about a source.
 #[derive(Debug)]
@@ -25,8 +30,8 @@ pub struct Scan {
     pub picture: Picture,
     /// Video packets in decode order.
     pub video: Vec<PacketInfo>,
-    /// Audio packets in decode order.
-    pub audio: Vec<PacketInfo>,
+    /// Packets of each audio stream in decode order.
+    pub audio: Vec<Vec<PacketInfo>>,
     /// Bytes of the container itself.
     pub header: Vec<ByteRange>,
 }
@@ -44,7 +49,7 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
         picture: picture(&streams),
-        header: header(source, &streams)?,
+        header: header(source, &streams, &video)?,
         facts,
         video,
         audio,
@@ -54,7 +59,8 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
 /// The streams that are used, with what the demuxer says of them.
 struct Streams {
     video: StreamInfo,
-    audio: Option<StreamInfo>,
+    treatment: Treatment,
+    audio: Vec<StreamInfo>,
 }
 
 struct StreamInfo {
@@ -73,6 +79,7 @@ struct RawParameters {
     height: i32,
     pixel_aspect: ff::Rational,
     colour: (u8, u8, u8),
+    interlaced: bool,
     sample_rate: i32,
     channels: i32,
 }
@@ -86,15 +93,40 @@ impl Streams {
                 "{has} streams, at most {most}"
             )));
         }
-        let video = context.streams().best(Type::Video).filter(is_picture);
-        let video = stream_info(&video.ok_or(EngineError::NoVideoStream)?);
-        let audio = context.streams().best(Type::Audio).map(|s| stream_info(&s));
+        let picture = context.streams().best(Type::Video).filter(is_picture);
+        let picture = picture.ok_or(EngineError::NoVideoStream)?;
+        let video = stream_info(&picture);
+        let audio = sound(context);
         refuse::codec("video", &video.codec, refuse::VIDEO)?;
-        if let Some(audio) = &audio {
+        for audio in &audio {
             refuse::codec("audio", &audio.codec, refuse::AUDIO)?;
         }
-        Ok(Self { video, audio })
+        if audio.len() > MAX_AUDIO {
+            let has = audio.len();
+            return Err(EngineError::LimitExceeded(format!(
+                "{has} audio streams, at most {MAX_AUDIO}"
+            )));
+        }
+        let (transfer, interlaced) = (video.raw.colour.1, video.raw.interlaced);
+        Ok(Self {
+            treatment: treatment::treatment(&picture, transfer, interlaced),
+            video,
+            audio,
+        })
     }
+}
+
+/// Every audio stream, the main one first; one that was announced and never came is none.
+fn sound(context: &Input) -> Vec<StreamInfo> {
+    let main = context.streams().best(Type::Audio).map(|s| s.index());
+    let mut streams: Vec<StreamInfo> = context
+        .streams()
+        .filter(|s| s.parameters().medium() == Type::Audio)
+        .map(|s| stream_info(&s))
+        .filter(|s| s.raw.sample_rate > 0 && s.raw.channels > 0)
+        .collect();
+    streams.sort_by_key(|s| Some(s.index) != main);
+    streams
 }
 
 /// Cover art of a music file is no video.
@@ -117,25 +149,29 @@ fn stream_info(stream: &ff::Stream) -> StreamInfo {
             .get("language")
             .unwrap_or("und")
             .to_owned(),
-        raw: raw(&parameters),
+        raw: raw(stream, &parameters),
     }
 }
 
-fn raw(parameters: &ff::codec::Parameters) -> RawParameters {
-    // SAFETY: the parameters belong to an open context that outlives this call; plain fields are
-    // copied out.
+fn raw(stream: &ff::Stream, parameters: &ff::codec::Parameters) -> RawParameters {
+    // SAFETY: stream and parameters belong to an open context that outlives this call; plain
+    // fields are copied out. What the container says of the pixels goes before the codec's word.
     unsafe {
         let p = &*parameters.as_ptr();
         let point = |n: u32| u8::try_from(n).unwrap_or(2);
         RawParameters {
             width: p.width,
             height: p.height,
-            pixel_aspect: p.sample_aspect_ratio.into(),
+            pixel_aspect: match (*stream.as_ptr()).sample_aspect_ratio {
+                said if said.num > 0 && said.den > 0 => said.into(),
+                _ => p.sample_aspect_ratio.into(),
+            },
             colour: (
                 point(p.color_primaries as u32),
                 point(p.color_trc as u32),
                 point(p.color_space as u32),
             ),
+            interlaced: p.field_order as u32 > ffi::AVFieldOrder::AV_FIELD_PROGRESSIVE as u32,
             sample_rate: p.sample_rate,
             channels: p.ch_layout.nb_channels,
         }
@@ -162,38 +198,33 @@ fn index_entries(stream: &ff::Stream) -> Vec<u64> {
     }
 }
 
-type Packets = (Vec<PacketInfo>, Vec<PacketInfo>);
+type Packets = (Vec<PacketInfo>, Vec<Vec<PacketInfo>>);
 
 fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineError> {
-    let (mut video, mut audio) = (Vec::new(), Vec::new());
-    let audio_index = streams.audio.as_ref().map(|a| a.index);
+    let mut video = Vec::new();
+    let mut audio = vec![Vec::new(); streams.audio.len()];
     let transport = input.container() == "mpegts";
     loop {
-        let packet = match input.read() {
-            Ok(Some(packet)) => packet,
-            Ok(None) => break,
-            Err(EngineError::Media { source, .. }) => {
-                return Err(EngineError::Truncated(format!(
-                    "a packet cannot be read ({source})"
-                )));
-            }
-            Err(other) => return Err(other),
-        };
+        let Some(packet) = input.read()? else { break };
         if packet.is_corrupt() && !transport {
             return Err(EngineError::Truncated("a packet is cut off".into()));
         }
         if packet.stream() == streams.video.index {
             video.push(packet_info(&packet)?);
-        } else if Some(packet.stream()) == audio_index {
-            audio.push(packet_info(&packet)?);
+        } else if let Some(nth) = streams
+            .audio
+            .iter()
+            .position(|a| a.index == packet.stream())
+        {
+            audio[nth].push(packet_info(&packet)?);
         }
     }
     refuse::missing("video", &video, streams.video.indexed)?;
-    if let Some(info) = &streams.audio {
-        refuse::missing("audio", &audio, info.indexed)?;
+    for (info, packets) in streams.audio.iter().zip(&mut audio) {
+        refuse::missing("audio", packets, info.indexed)?;
+        widen_audio(packets, transport);
     }
     widen(input, streams, &mut video, transport);
-    widen_audio(&mut audio, transport);
     Ok((video, audio))
 }
 
@@ -248,10 +279,15 @@ fn widen_audio(packets: &mut [PacketInfo], transport: bool) {
 }
 
 /// What opening reads, and finding a position: Matroska reads its index only then.
-fn header(source: &Source, streams: &Streams) -> Result<Vec<ByteRange>, EngineError> {
+fn header(
+    source: &Source,
+    streams: &Streams,
+    video: &[PacketInfo],
+) -> Result<Vec<ByteRange>, EngineError> {
     let mut input = MediaInput::open(source, Depth::Index)?;
     if input.container().contains("matroska") {
-        input.seek(streams.video.index, 0)?;
+        let first = video.iter().filter(|p| p.key).map(|p| p.pts).min();
+        input.seek(streams.video.index, first.unwrap_or(0))?;
     }
     Ok(input.reads().ranges())
 }
@@ -259,10 +295,14 @@ fn header(source: &Source, streams: &Streams) -> Result<Vec<ByteRange>, EngineEr
 fn picture(streams: &Streams) -> Picture {
     let size = |n: i32| u32::try_from(n).unwrap_or(0);
     let raw = streams.video.raw;
-    Picture {
+    let coded = Picture {
         width: size(raw.width),
         height: size(raw.height),
         pixel_aspect: ratio(raw.pixel_aspect),
+    };
+    match streams.treatment.quarter_turns % 2 {
+        1 => coded.turned(),
+        _ => coded,
     }
 }
 
@@ -279,28 +319,37 @@ fn facts(
     streams: &Streams,
     packets: &[PacketInfo],
 ) -> Result<SourceFacts, EngineError> {
-    let picture = picture(streams);
+    let size = |n: i32| u32::try_from(n).unwrap_or(0);
+    let (width, height) = (
+        size(streams.video.raw.width),
+        size(streams.video.raw.height),
+    );
     let (pts, end_pts) = times(packets)?;
     let time_base = ratio(streams.video.time_base);
     let video = VideoFacts {
         stream: u32::try_from(streams.video.index).unwrap_or(0),
         codec: streams.video.codec.clone(),
-        width: picture.width,
-        height: picture.height,
+        width,
+        height,
         frame_rate: rate(&pts, end_pts, time_base, ratio(streams.video.average_rate)),
         time_base,
         frames: pts.len() as u64,
         pts,
         end_pts,
-        colour: colour(streams.video.raw.colour, picture.height),
+        colour: match streams.treatment.tone_map {
+            Some(_) => Colour::default(),
+            None => colour(streams.video.raw.colour, height),
+        },
+        treatment: streams.treatment,
     };
-    let audio = streams.audio.as_ref().map(|a| AudioFacts {
+    let audio = streams.audio.iter().map(|a| AudioFacts {
         stream: u32::try_from(a.index).unwrap_or(0),
         codec: a.codec.clone(),
         sample_rate: u32::try_from(a.raw.sample_rate).unwrap_or(0),
         channels: u32::try_from(a.raw.channels).unwrap_or(0),
         language: a.language.clone(),
     });
+    let audio = audio.collect();
     Ok(SourceFacts {
         bytes: source.bytes(),
         container: input.container(),

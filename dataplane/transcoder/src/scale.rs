@@ -13,12 +13,36 @@ use crate::error::{During, EngineError};
 /// Scalers of a ladder.
 pub struct Cascade {
     rungs: Vec<Rung>,
+    matrix: u8,
 }
 
 struct Rung {
     width: u32,
     height: u32,
     scaler: Option<Scaler>,
+    spare: Spare,
+}
+
+/// Pictures that come back when nobody holds them any more: new ones would cost the kernel's
+/// clearing of every page, and as many as are on their way at once are enough.
+#[derive(Default)]
+struct Spare(Vec<Arc<ff::frame::Video>>);
+
+impl Spare {
+    /// A picture nobody else holds.
+    fn take(&mut self) -> ff::frame::Video {
+        let free = self.0.iter().position(|p| Arc::strong_count(p) == 1);
+        let picture = free.map(|at| self.0.swap_remove(at));
+        picture
+            .and_then(Arc::into_inner)
+            .unwrap_or_else(ff::frame::Video::empty)
+    }
+
+    fn lend(&mut self, picture: ff::frame::Video) -> Arc<ff::frame::Video> {
+        let picture = Arc::new(picture);
+        self.0.push(picture.clone());
+        picture
+    }
 }
 
 /// A scaler and what it was made for: pictures may change in mid-stream.
@@ -28,15 +52,17 @@ struct Scaler {
 }
 
 impl Cascade {
-    /// Scalers for these sizes, tallest first.
-    pub fn new(sizes: impl IntoIterator<Item = (u32, u32)>) -> Self {
+    /// Scalers for these sizes, tallest first; `matrix` (H.273) is that of the result.
+    pub fn new(sizes: impl IntoIterator<Item = (u32, u32)>, matrix: u8) -> Self {
         let rung = |(width, height)| Rung {
             width,
             height,
             scaler: None,
+            spare: Spare::default(),
         };
         Self {
             rungs: sizes.into_iter().map(rung).collect(),
+            matrix,
         }
     }
 
@@ -48,7 +74,7 @@ impl Cascade {
         let mut above = Arc::new(picture);
         let mut pictures = Vec::with_capacity(self.rungs.len());
         for rung in &mut self.rungs {
-            above = rung.scale(&above)?;
+            above = rung.scale(&above, self.matrix)?;
             pictures.push(above.clone());
         }
         Ok(pictures)
@@ -59,6 +85,7 @@ impl Rung {
     fn scale(
         &mut self,
         from: &Arc<ff::frame::Video>,
+        matrix: u8,
     ) -> Result<Arc<ff::frame::Video>, EngineError> {
         let full_range =
             from.color_range() == ff::color::Range::JPEG || from.format() == Pixel::YUVJ420P;
@@ -66,20 +93,25 @@ impl Rung {
         if same && from.format() == Pixel::YUV420P && !full_range {
             return Ok(from.clone());
         }
-        let mut to = ff::frame::Video::empty();
-        self.scaler(from, full_range)?
+        let mut to = self.spare.take();
+        // The encoder may still hold the pixels; then writing would change what it reads.
+        if !writable(&to) {
+            to = ff::frame::Video::empty();
+        }
+        self.scaler(from, full_range, matrix)?
             .run(from, &mut to)
             .during("scale a picture")?;
         to.set_pts(from.pts());
         to.set_kind(from.kind());
         to.set_color_range(ff::color::Range::MPEG);
-        Ok(Arc::new(to))
+        Ok(self.spare.lend(to))
     }
 
     fn scaler(
         &mut self,
         from: &ff::frame::Video,
         full_range: bool,
+        matrix: u8,
     ) -> Result<&mut Context, EngineError> {
         let fits = |s: &Scaler| {
             let input = s.context.input();
@@ -88,7 +120,7 @@ impl Rung {
         };
         if !self.scaler.as_ref().is_some_and(fits) {
             self.scaler = Some(Scaler {
-                context: self.context(from, full_range)?,
+                context: self.context(from, full_range, matrix)?,
                 full_range,
             });
         }
@@ -98,7 +130,12 @@ impl Rung {
             .ok_or_else(|| EngineError::Internal("a scaler is missing".into()))
     }
 
-    fn context(&self, from: &ff::frame::Video, full_range: bool) -> Result<Context, EngineError> {
+    fn context(
+        &self,
+        from: &ff::frame::Video,
+        full_range: bool,
+        matrix: u8,
+    ) -> Result<Context, EngineError> {
         let flags = Flags::BICUBIC | Flags::ACCURATE_RND | Flags::BITEXACT;
         let mut context = Context::get(
             from.format(),
@@ -109,11 +146,11 @@ impl Rung {
             self.height,
             flags,
         )
-        .during("set up scaling")?;
-        // SAFETY: the scaler is initialised; the coefficient tables are static data of swscale and
-        // the same on both sides, so only the range is converted.
+        .of_source("set up scaling")?;
+        // SAFETY: the scaler is initialised; the coefficient tables are static data of swscale. They
+        // are the same on both sides: only the range is converted, unless the source is RGB.
         unsafe {
-            let table = ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT);
+            let table = ffi::sws_getCoefficients(matrix.into());
             let (one, range) = (1 << 16, i32::from(full_range));
             ffi::sws_setColorspaceDetails(
                 context.as_mut_ptr(),
@@ -128,4 +165,10 @@ impl Rung {
         }
         Ok(context)
     }
+}
+
+/// The pixels of a picture belong to it alone.
+fn writable(picture: &ff::frame::Video) -> bool {
+    // SAFETY: the frame is valid for the borrow and only its reference counts are read.
+    unsafe { ffi::av_frame_is_writable(picture.as_ptr().cast_mut()) > 0 }
 }

@@ -30,9 +30,9 @@ pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<P
 
 fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
     thread::scope(|scope| {
-        let sound = scope.spawn(|| match plan.source.audio {
-            Some(_) => audio::encode(plan, source, outbox),
-            None => Ok(()),
+        let sound = scope.spawn(|| match plan.source.audio.as_slice() {
+            [] => Ok(()),
+            _ => audio::encode(plan, source, outbox),
         });
         let picture = video::encode(plan, source, 0..plan.grid.chunks(), outbox);
         let sound = sound

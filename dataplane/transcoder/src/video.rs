@@ -1,4 +1,7 @@
-//! A video span: decode once, scale in a cascade, one encoder thread per rung with a short queue.
+//! A video span: decode once, scale in a cascade, one encoder per rung; a thread per stage and
+//! short queues between them. Encoders have one thread each: that costs less in all, and the
+//! number of cores decides nothing but the time.
+//!
 //! A run of the encoder is one chunk and always starts from the same state, so a chunk's bytes do
 //! not depend on the span it is in nor on what was done before.
 
@@ -6,24 +9,27 @@ mod rung;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use ffmpeg_next as ff;
-use streamgate_contract::plan::Plan;
+use streamgate_contract::plan::{Grid, Plan, VideoFacts};
 
 use crate::decode::Pictures;
 use crate::encode::VideoSettings;
-use crate::error::EngineError;
+use crate::error::{EngineError, WithFile};
 use crate::events::Outbox;
 use crate::plan::grid;
 use crate::scale::Cascade;
 use crate::source::Source;
+use crate::treat::Treat;
 use rung::Rung;
 pub(crate) use rung::init_segment;
 
-/// Pictures that may wait before each encoder: enough to keep it busy, little memory.
-const QUEUE: usize = 6;
+/// Most pictures that wait before a stage.
+const QUEUE: usize = 4;
+/// Most bytes that wait before a stage, unless two pictures are more.
+const QUEUE_BYTES: u64 = 16 << 20;
 
 /// A picture on its way to an encoder.
 struct Work {
@@ -75,7 +81,8 @@ fn rungs<'a>(
     Ok(rungs)
 }
 
-/// The threads. The first error wins: a rung that fails closes its queue, which ends the decoding.
+/// The threads: decode, scale (this one), an encoder per rung. The first error wins: a stage that
+/// fails closes its queues, which ends its neighbours.
 fn pipeline(
     plan: &Plan,
     source: &Source,
@@ -83,53 +90,123 @@ fn pipeline(
     rungs: Vec<Rung>,
 ) -> Result<(), EngineError> {
     thread::scope(|scope| {
+        let video = &plan.source.video;
         let sizes: Vec<(u32, u32)> = rungs.iter().map(Rung::size).collect();
         let todo: Vec<Vec<u32>> = rungs.iter().map(|r| r.todo.clone()).collect();
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
         for rung in rungs {
-            let (queue, work) = sync_channel::<Work>(QUEUE);
+            let (queue, work) = sync_channel::<Work>(depth(rung.size()));
             queues.push(queue);
-            workers.push(scope.spawn(move || rung.run(work)));
+            workers.push(stage(scope, rung.name(), move || rung.run(work))?);
         }
-        let fed = feed(plan, source, frames, &sizes, &todo, &queues);
+        let (decoded, pictures) = sync_channel(depth((video.width, video.height)));
+        let decoding = stage(scope, "decode", move || {
+            decode(source, video, frames, &decoded)
+        })?;
+        let scaled = scale(plan, pictures, &sizes, &todo, &queues);
         drop(queues);
-        let done = workers.into_iter().map(|w| {
-            w.join()
-                .unwrap_or_else(|_| Err(EngineError::Internal("an encoder thread panicked".into())))
-        });
-        // A closed queue is the consequence of a rung's error, so the rungs' errors come first.
-        done.collect::<Result<Vec<()>, _>>()?;
-        fed
+        // A closed queue is the consequence of a neighbour's error, so the ends are asked first.
+        workers.into_iter().try_for_each(join)?;
+        scaled.and(join(decoding))
     })
 }
 
-fn feed(
-    plan: &Plan,
+/// Pictures that may wait before a stage: enough to keep it busy, few where they are large.
+fn depth((width, height): (u32, u32)) -> usize {
+    let bytes = (u64::from(width) * u64::from(height) * 3 / 2).max(1);
+    usize::try_from(QUEUE_BYTES / bytes).map_or(QUEUE, |n| n.clamp(2, QUEUE))
+}
+
+type Stage<'s> = thread::ScopedJoinHandle<'s, Result<(), EngineError>>;
+
+fn stage<'s>(
+    scope: &'s thread::Scope<'s, '_>,
+    name: &str,
+    work: impl FnOnce() -> Result<(), EngineError> + Send + 's,
+) -> Result<Stage<'s>, EngineError> {
+    let builder = thread::Builder::new().name(name.to_owned());
+    builder.spawn_scoped(scope, work).doing("start a thread")
+}
+
+fn join(stage: Stage) -> Result<(), EngineError> {
+    stage.join().unwrap_or_else(|_| {
+        Err(EngineError::Internal(
+            "a thread of the pipeline panicked".into(),
+        ))
+    })
+}
+
+fn decode(
     source: &Source,
+    video: &VideoFacts,
     frames: Range<u64>,
+    decoded: &SyncSender<(u64, ff::frame::Video)>,
+) -> Result<(), EngineError> {
+    let frames = grid::with_roll(frames, &video.treatment, video.frames);
+    let mut pictures = Pictures::open(source, video, frames)?;
+    while let Some(picture) = pictures.take()? {
+        if decoded.send(picture).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn scale(
+    plan: &Plan,
+    pictures: Receiver<(u64, ff::frame::Video)>,
     sizes: &[(u32, u32)],
     todo: &[Vec<u32>],
     queues: &[SyncSender<Work>],
 ) -> Result<(), EngineError> {
-    let mut pictures = Pictures::open(source, &plan.source.video, frames)?;
-    let mut cascade = Cascade::new(sizes.iter().copied());
-    let chunk_frames =
-        u64::from(plan.grid.segment_frames) * u64::from(plan.grid.segments_per_chunk);
-    while let Some((number, mut picture)) = pictures.take()? {
-        let chunk = u32::try_from(number / chunk_frames).unwrap_or(u32::MAX);
-        if !todo.iter().any(|t| t.contains(&chunk)) {
-            continue;
-        }
-        prepare(&mut picture, number % chunk_frames, plan.grid.gop_frames);
-        let scaled = cascade.scale(picture)?;
-        for ((picture, queue), todo) in scaled.into_iter().zip(queues).zip(todo) {
-            let work = Work { number, picture };
-            if todo.contains(&chunk) && queue.send(work).is_err() {
+    let mut treat = Treat::new(&plan.source.video);
+    let mut fan = Fan {
+        cascade: Cascade::new(sizes.iter().copied(), plan.source.video.colour.matrix),
+        grid: &plan.grid,
+        todo,
+        queues,
+    };
+    for (number, picture) in pictures {
+        for (number, picture) in treat.push(number, picture)? {
+            if !fan.out(number, picture)? {
                 return Ok(());
             }
         }
     }
+    for (number, picture) in treat.finish()? {
+        if !fan.out(number, picture)? {
+            return Ok(());
+        }
+    }
     Ok(())
+}
+
+/// From one picture to all encoders that need it.
+struct Fan<'a> {
+    cascade: Cascade,
+    grid: &'a Grid,
+    todo: &'a [Vec<u32>],
+    queues: &'a [SyncSender<Work>],
+}
+
+impl Fan<'_> {
+    /// Scales and hands out; false when an encoder has gone.
+    fn out(&mut self, number: u64, mut picture: ff::frame::Video) -> Result<bool, EngineError> {
+        let length = u64::from(self.grid.segment_frames) * u64::from(self.grid.segments_per_chunk);
+        let chunk = u32::try_from(number / length).unwrap_or(u32::MAX);
+        if !self.todo.iter().any(|t| t.contains(&chunk)) {
+            return Ok(true);
+        }
+        prepare(&mut picture, number % length, self.grid.gop_frames);
+        let scaled = self.cascade.scale(picture)?;
+        for ((picture, queue), todo) in scaled.into_iter().zip(self.queues).zip(self.todo) {
+            let work = Work { number, picture };
+            if todo.contains(&chunk) && queue.send(work).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// A picture's time is its number within the run; heads of groups are forced to be IDR.

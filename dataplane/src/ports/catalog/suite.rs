@@ -28,7 +28,7 @@ pub fn plan() -> Plan {
         "channels": 2, "language": "en"});
     serde_json::from_value(serde_json::json!({
         "engine": "test", "spans": [],
-        "source": {"bytes": 1, "container": "mov", "audio": null, "video": {"stream": 0,
+        "source": {"bytes": 1, "container": "mov", "audio": [], "video": {"stream": 0,
             "codec": "h264", "width": 1280, "height": 720, "frameRate": {"num": 25, "den": 1},
             "timeBase": {"num": 1, "den": 25}, "frames": 1, "pts": [0], "endPts": 44}},
         "grid": {"gopFrames": 25, "segmentFrames": 25, "segmentsPerChunk": 1, "chunksPerSpan": 1,

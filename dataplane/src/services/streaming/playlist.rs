@@ -73,9 +73,10 @@ fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -
     else {
         return String::new();
     };
-    let with_audio = || std::iter::once(track).chain(audio.iter().copied());
-    // A variant's rate is that of its video with the most expensive audio; there is one so far.
-    let sum = |rate: &dyn Fn(&TrackView) -> u64| with_audio().map(rate).sum::<u64>();
+    // A variant's rate is that of its video with the most expensive audio.
+    let sum = |rate: &dyn Fn(&TrackView) -> u64| {
+        rate(track) + audio.iter().map(|t| rate(t)).max().unwrap_or(0)
+    };
     let rates = match target {
         Some(target) => format!(
             "BANDWIDTH={},AVERAGE-BANDWIDTH={}",
@@ -84,7 +85,12 @@ fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -
         ),
         None => format!("BANDWIDTH={}", sum(&|t| rate::cap(&t.plan.media))),
     };
-    let codecs: Vec<&str> = with_audio().map(|t| t.plan.codecs.as_str()).collect();
+    let mut codecs = vec![track.plan.codecs.as_str()];
+    for sound in audio.iter().map(|t| t.plan.codecs.as_str()) {
+        if !codecs.contains(&sound) {
+            codecs.push(sound);
+        }
+    }
     let (id, codecs, rate) = (&track.plan.id, codecs.join(","), decimal(*frame_rate));
     let group = match audio {
         [] => String::new(),

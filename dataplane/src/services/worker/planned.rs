@@ -157,7 +157,9 @@ fn shape(plan: &Plan) -> Shape {
 fn lane(plan: &Plan, video_tracks: usize, work: SpanWork) -> Lane {
     match work {
         SpanWork::Audio => Lane {
-            segments: audio(plan).map_or(0, |t| count(t.starts.len().saturating_sub(1))),
+            segments: audio(plan)
+                .map(|t| count(t.starts.len().saturating_sub(1)))
+                .sum(),
             video_frames: 0,
             audio_frames: audio_frames(plan),
         },
@@ -187,13 +189,15 @@ fn is_video(media: &Media) -> bool {
     matches!(media, Media::Video { .. })
 }
 
-fn audio(plan: &Plan) -> Option<&streamgate_contract::plan::TrackPlan> {
-    plan.tracks.iter().find(|track| !is_video(&track.media))
+fn audio(plan: &Plan) -> impl Iterator<Item = &streamgate_contract::plan::TrackPlan> {
+    plan.tracks.iter().filter(|track| !is_video(&track.media))
 }
 
-/// AAC frames of the audio track; its timescale is its sample rate.
+/// AAC frames of the audio tracks; the timescale of each is its sample rate.
 fn audio_frames(plan: &Plan) -> u64 {
-    audio(plan).map_or(0, |t| t.starts.last().copied().unwrap_or(0) / AAC_FRAME)
+    audio(plan)
+        .map(|t| t.starts.last().copied().unwrap_or(0) / AAC_FRAME)
+        .sum()
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ pub fn plan() -> Plan {
     serde_json::from_value(json!({
         "engine": "test",
         "source": {"bytes": 10, "container": "mov",
-            "audio": {"stream": 1, "codec": "aac", "sampleRate": 48000, "channels": 2,
-                "language": "en"},
+            "audio": [{"stream": 1, "codec": "aac", "sampleRate": 48000, "channels": 2,
+                "language": "eng"}],
             "video": {"stream": 0, "codec": "h264", "width": 1280, "height": 720,
                 "frameRate": {"num": 25, "den": 1}, "timeBase": {"num": 1, "den": 25},
                 "frames": 600, "pts": (0..600).collect::<Vec<_>>(), "endPts": 600}},

@@ -4,7 +4,6 @@ use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::sample::{Sample, Type};
 use sha2::{Digest, Sha256};
-use streamgate_contract::plan::Plan;
 
 use crate::error::{During, EngineError};
 use crate::package::init::{self, AudioInit};
@@ -58,8 +57,7 @@ impl AacEncoder {
     }
 
     /// Hash of the init segment this encoder goes with.
-    pub fn init_sha256(&self, plan: &Plan, kbps: u32) -> Result<String, EngineError> {
-        let language = plan.source.audio.as_ref().map_or("und", |a| &a.language);
+    pub fn init_sha256(&self, kbps: u32, language: &str) -> Result<String, EngineError> {
         let bytes = init_segment(self, kbps, language)?;
         Ok(hex::encode(Sha256::digest(&bytes)))
     }

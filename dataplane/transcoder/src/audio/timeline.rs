@@ -132,7 +132,7 @@ impl<'a> Timeline<'a> {
             }
             None => resampler.flush(&mut output),
         }
-        .during("resample audio")?;
+        .of_source("resample audio")?;
         let length = output.samples();
         let plane = |n| output.plane::<f32>(n)[..length].to_vec();
         Ok([plane(0), plane(1)])
@@ -201,13 +201,17 @@ fn with_layout<'f>(
 }
 
 fn resampler(frame: &ff::frame::Audio) -> Result<Context, EngineError> {
-    Context::get(
+    // Mixing many channels down keeps full scale: floats would otherwise grow past it and clip.
+    let mut options = ff::Dictionary::new();
+    options.set("rematrix_maxval", "1.0");
+    Context::get_with(
         frame.format(),
         layout(frame),
         frame.rate(),
         Sample::F32(Type::Planar),
         ff::ChannelLayout::STEREO,
         RATE,
+        options,
     )
-    .during("set up resampling")
+    .of_source("set up resampling")
 }

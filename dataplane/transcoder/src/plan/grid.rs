@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use streamgate_contract::plan::{Grid, Ratio, SpanWork};
+use streamgate_contract::plan::{Grid, Ratio, SpanWork, Treatment};
 use streamgate_contract::renditions::GridSettings;
 
 /// The grid of a source of `frames` frames at `rate` frames per second.
@@ -49,6 +49,12 @@ pub fn chunk(grid: &Grid, frames: u64, index: u32) -> Range<u64> {
     let segments = chunk_segments(grid, index);
     let end = segments.end.saturating_sub(1);
     segment(grid, frames, segments.start).start..segment(grid, frames, end).end
+}
+
+/// `frames` and those around them, of `all`, that a treatment looks at: decoded, then discarded.
+pub fn with_roll(frames: Range<u64>, treatment: &Treatment, all: u64) -> Range<u64> {
+    let roll = u64::from(treatment.deinterlace);
+    frames.start.saturating_sub(roll)..(frames.end + roll).min(all)
 }
 
 /// The work of every completion index: the video spans, then audio if there is any.
@@ -101,6 +107,17 @@ mod tests {
         );
         assert_eq!(works(&grid, true).len(), 4);
         assert_eq!(chunk(&grid, 600, 5), 500..600);
+    }
+
+    #[test]
+    fn deinterlacing_sees_a_frame_past_each_end_but_not_past_the_source() {
+        let deinterlace = Treatment {
+            deinterlace: true,
+            ..Treatment::default()
+        };
+        assert_eq!(with_roll(100..200, &deinterlace, 600), 99..201);
+        assert_eq!(with_roll(0..600, &deinterlace, 600), 0..600);
+        assert_eq!(with_roll(5..6, &Treatment::default(), 9), 5..6);
     }
 
     #[test]

@@ -15,6 +15,18 @@ pub struct Picture {
     pub pixel_aspect: Ratio,
 }
 
+impl Picture {
+    /// The same turned by a quarter.
+    pub fn turned(self) -> Self {
+        let Ratio { num, den } = self.pixel_aspect;
+        Self {
+            width: self.height,
+            height: self.width,
+            pixel_aspect: Ratio { num: den, den: num },
+        }
+    }
+}
+
 /// One rung, ready to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rung {
@@ -116,6 +128,19 @@ mod tests {
             pixel_aspect,
         };
         assert_eq!(sizes(pal)[0], (960, 540));
+    }
+
+    #[test]
+    fn a_turned_picture_has_its_sides_and_pixels_turned() {
+        let pixel_aspect = Ratio { num: 64, den: 45 };
+        let turned = Picture {
+            width: 720,
+            height: 576,
+            pixel_aspect,
+        }
+        .turned();
+        assert_eq!((turned.width, turned.height), (576, 720));
+        assert_eq!(sizes(turned)[0], (406, 720));
     }
 
     #[test]

@@ -95,6 +95,7 @@ mod tests {
             pts,
             end_pts,
             colour: Colour::default(),
+            treatment: Default::default(),
         }
     }
 

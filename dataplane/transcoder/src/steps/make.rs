@@ -1,9 +1,13 @@
 //! Makes a plan out of a scan: grid, ladder, tracks with their init segments, spans with their
 //! bytes. Encoders are opened with the real settings, so the init segments are the true ones.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 use streamgate_contract::ids::TrackId;
-use streamgate_contract::plan::{Grid, Media, Plan, PlanRequest, SourceFacts, TrackPlan};
+use streamgate_contract::plan::{
+    AudioFacts, Grid, Media, Plan, PlanRequest, SourceFacts, TrackPlan,
+};
 
 use super::ranges;
 use crate::encode::{VideoEncoder, VideoSettings};
@@ -11,9 +15,9 @@ use crate::engine;
 use crate::error::EngineError;
 use crate::package::avc;
 use crate::plan::audio_cuts::{self, FRAME, RATE};
-use crate::plan::grid;
 use crate::plan::ladder::{Rung, ladder};
 use crate::plan::timeline::{Timeline, timeline};
+use crate::plan::{grid, language};
 use crate::probe::Scan;
 use crate::source::Source;
 use crate::{audio, video};
@@ -55,10 +59,17 @@ pub(super) fn plan(
             rung,
         )?);
     }
-    if let Some(facts) = &scan.facts.audio {
-        let language = language(&facts.language);
-        let cuts = audio_cuts::cuts(&starts, timeline.timescale);
-        add(audio_track(&language, request.audio.kbps, &cuts)?);
+    let cuts = audio_cuts::cuts(&starts, timeline.timescale);
+    let mut names = BTreeMap::new();
+    for facts in &scan.facts.audio {
+        let language = language::bcp47(&facts.language);
+        let nth = names.entry(language.clone()).or_insert(0);
+        *nth += 1;
+        let id = match nth {
+            1 => format!("a-{language}-aac"),
+            n => format!("a-{language}-aac-{n}"),
+        };
+        add(audio_track(id, facts, request.audio.kbps, &cuts)?);
     }
     plan.spans = ranges::spans(source, &scan, &plan)?;
     Ok(Made { plan, inits })
@@ -130,14 +141,15 @@ fn video_track(
 }
 
 fn audio_track(
-    language: &str,
+    id: String,
+    facts: &AudioFacts,
     kbps: u32,
     cuts: &[u64],
 ) -> Result<(TrackPlan, Vec<u8>), EngineError> {
     let encoder = audio::AacEncoder::open(kbps)?;
-    let init = audio::init_segment(&encoder, kbps, language)?;
+    let init = audio::init_segment(&encoder, kbps, &facts.language)?;
     let track = TrackPlan {
-        id: track_id(format!("a-{language}-aac"))?,
+        id: track_id(id)?,
         codecs: "mp4a.40.2".to_owned(),
         timescale: RATE,
         init_sha256: hex::encode(Sha256::digest(&init)),
@@ -146,17 +158,11 @@ fn audio_track(
             kbps,
             sample_rate: RATE,
             channels: 2,
-            language: language.to_owned(),
+            language: language::bcp47(&facts.language),
         },
         starts: cuts.iter().map(|cut| cut * FRAME).collect(),
     };
     Ok((track, init))
-}
-
-/// Container languages are free text; only plain codes become part of a name.
-fn language(said: &str) -> String {
-    let plain = (2..=8).contains(&said.len()) && said.bytes().all(|b| b.is_ascii_lowercase());
-    if plain { said } else { "und" }.to_owned()
 }
 
 fn track_id(text: String) -> Result<TrackId, EngineError> {

@@ -17,7 +17,7 @@ pub(super) fn spans(
     scan: &Scan,
     plan: &Plan,
 ) -> Result<Vec<SpanPlan>, EngineError> {
-    let works = grid::works(&plan.grid, plan.source.audio.is_some());
+    let works = grid::works(&plan.grid, !plan.source.audio.is_empty());
     if plan.encodes_at_once() {
         let span = |work| SpanPlan {
             work,
@@ -44,7 +44,7 @@ fn whole(source: &Source) -> Vec<ByteRange> {
     }]
 }
 
-/// PTS of the frames of a video span.
+/// PTS of the frames that a video span decodes.
 fn wanted(plan: &Plan, work: SpanWork) -> &[i64] {
     let SpanWork::Video {
         first_chunk,
@@ -57,8 +57,10 @@ fn wanted(plan: &Plan, work: SpanWork) -> &[i64] {
     let start = grid::chunk(&plan.grid, video.frames, first_chunk).start;
     let last = first_chunk + chunks.saturating_sub(1);
     let end = grid::chunk(&plan.grid, video.frames, last).end;
+    let decoded = grid::with_roll(start..end, &video.treatment, video.frames);
     let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    video.pts.get(index(start)..index(end)).unwrap_or_default()
+    let range = index(decoded.start)..index(decoded.end);
+    video.pts.get(range).unwrap_or_default()
 }
 
 fn video(source: &Source, scan: &Scan, plan: &Plan, work: SpanWork) -> Vec<ByteRange> {
@@ -86,13 +88,14 @@ fn read_video(source: &Source, stream: usize, wanted: &[i64]) -> Result<(), Engi
 fn audio(source: &Source, scan: &Scan, fetched: u64) -> Vec<ByteRange> {
     // Over all spans a fifth more than the source may be fetched.
     let allowance = (source.bytes() / 5 * 6).saturating_sub(fetched);
-    let ranges = clip(
-        byte_map::audio(&scan.header, &scan.audio, allowance),
-        source,
-    );
+    let packets: Vec<PacketInfo> = scan.audio.iter().flatten().copied().collect();
+    let ranges = clip(byte_map::audio(&scan.header, &packets, allowance), source);
     let limited = source.limited(source.bytes(), &ranges);
-    let stream = scan.facts.audio.as_ref().map_or(0, |a| a.stream as usize);
-    match read_audio(&limited, stream, scan.audio.len()) {
+    let mut streams = scan.facts.audio.iter().zip(&scan.audio);
+    let read = streams.try_for_each(|(facts, packets)| {
+        read_audio(&limited, facts.stream as usize, packets.len())
+    });
+    match read {
         Ok(()) => ranges,
         Err(_) => whole(source),
     }

@@ -55,6 +55,10 @@ impl<'a> Rung<'a> {
         })
     }
 
+    pub(super) fn name(&self) -> &'a str {
+        self.track.id.as_str()
+    }
+
     pub(super) fn size(&self) -> (u32, u32) {
         (self.settings.width, self.settings.height)
     }

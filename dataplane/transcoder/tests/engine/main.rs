@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod determinism;
+mod hostile;
+mod judge;
+mod kinds;
 mod output;
 mod pod;
+mod random;
 mod refusals;
 mod resume;

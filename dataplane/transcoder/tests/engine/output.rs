@@ -1,76 +1,13 @@
 //! The worked example of the formats: counts, times and cuts exact, seams without gap or overlap,
 //! the same bytes again and from any grid of spans.
 
-use std::process::Command;
-
 use mp4_atom::{Any, DecodeMaybe};
-use streamgate_contract::job_files::{init_name, segment_name};
+use streamgate_contract::job_files::segment_name;
 use streamgate_contract::plan::{Plan, TrackPlan};
 use streamgate_contract::renditions::GridSettings;
 
+use crate::judge::{decoded_frames, joined, times};
 use crate::pod::{Files, footage, small_grid, whole_output};
-
-/// Init and all segments of a track in one file.
-fn joined(track: &TrackPlan, files: &Files) -> tempfile::NamedTempFile {
-    let mut bytes = files[&init_name(&track.id)].clone();
-    for number in 0..track.starts.len() as u32 - 1 {
-        bytes.extend(&files[&segment_name(&track.id, number)]);
-    }
-    let file = tempfile::Builder::new().suffix(".mp4").tempfile().unwrap();
-    std::fs::write(file.path(), bytes).unwrap();
-    file
-}
-
-fn command(program: &str, arguments: &[&str], file: &std::path::Path) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .arg(file)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && errors.is_empty(),
-        "{program}: {errors}"
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Packet times in presentation order.
-fn times(file: &std::path::Path) -> Vec<i64> {
-    let arguments = [
-        "-v",
-        "error",
-        "-show_entries",
-        "packet=pts",
-        "-of",
-        "csv=p=0",
-    ];
-    let text = command("ffprobe", &arguments, file);
-    let number = |line: &str| line.trim_end_matches(',').parse().unwrap();
-    let mut times: Vec<i64> = text.lines().map(number).collect();
-    times.sort_unstable();
-    times
-}
-
-/// Decodes everything; any complaint of the decoder is an error.
-fn decoded_frames(file: &std::path::Path) -> usize {
-    let arguments = [
-        "-v",
-        "error",
-        "-err_detect",
-        "explode",
-        "-count_frames",
-        "-show_entries",
-        "stream=nb_read_frames",
-        "-of",
-        "csv=p=0",
-    ];
-    command("ffprobe", &arguments, file)
-        .trim()
-        .trim_end_matches(',')
-        .parse()
-        .unwrap()
-}
 
 /// What the boxes say: a segment begins where the plan says and lasts until the next one begins.
 fn check_boxes(track: &TrackPlan, files: &Files, priming: u64) {

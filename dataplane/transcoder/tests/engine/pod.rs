@@ -90,21 +90,35 @@ pub fn encode_order(plan: &Plan, span: &SpanPlan, committed: Vec<SegmentName>) -
 
 /// Starts the binary in `work`.
 pub fn start(work: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_streamgate-transcoder"))
+    command(work).spawn().unwrap()
+}
+
+/// The binary in `work`, not yet started.
+pub fn command(work: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_streamgate-transcoder"));
+    command
         .arg("--work")
         .arg(work)
         .arg("--termination")
         .arg(work.join("termination"))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
 }
 
 /// Runs an order to its end as a courier would.
 pub fn run(order: &Order, source: &Path) -> Ended {
+    run_with(order, source, [])
+}
+
+/// The same with variables of the environment.
+pub fn run_with(
+    order: &Order,
+    source: &Path,
+    environment: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Ended {
     let work = tempfile::tempdir().unwrap();
     lay_down(work.path(), order, source);
-    let mut child = start(work.path());
+    let mut child = command(work.path()).envs(environment).spawn().unwrap();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -117,10 +131,11 @@ pub fn run(order: &Order, source: &Path) -> Ended {
         if events(work.path()).contains(&Event::Done) {
             fs::write(work.path().join(COMMITTED), "").unwrap();
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(10));
     };
     let message = fs::read_to_string(work.path().join("termination")).unwrap_or_default();
     Ended {
+        // A signal is no code.
         code: status.code().unwrap_or(-1),
         message: Termination::from_message(&message),
         files: files(&work.path().join(OUT)),
@@ -160,7 +175,8 @@ pub fn events(work: &Path) -> Vec<Event> {
         .collect()
 }
 
-fn files(out: &Path) -> Files {
+/// Finished files of the out folder.
+pub fn files(out: &Path) -> Files {
     let Ok(entries) = fs::read_dir(out) else {
         return Files::new();
     };

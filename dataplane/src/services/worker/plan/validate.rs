@@ -7,8 +7,8 @@ use streamgate_contract::plan::{
     ByteRange, Grid, Media, Plan, Ratio, SourceLimits, SpanPlan, SpanWork, TrackPlan, VideoFacts,
 };
 
-/// Most tracks of an output: the ladder's bound and one of sound.
-const MAX_TRACKS: usize = 16;
+/// Most tracks of an output: the ladder's bound and the languages'.
+const MAX_TRACKS: usize = 32;
 /// Most spans: completions of an Indexed Job.
 const MAX_SPANS: usize = 10_000;
 /// Most bytes of an init segment.
@@ -84,10 +84,9 @@ fn tracks(plan: &Plan) -> Check {
     ensure(ids.len() == tracks.len(), "it names a track twice")?;
     let sound = tracks.iter().filter(|track| !is_video(track)).count();
     ensure(sound < tracks.len(), "it has no video track")?;
-    let announced = usize::from(plan.source.audio.is_some());
     ensure(
-        sound == announced,
-        "its audio track and its source's differ",
+        sound == plan.source.audio.len(),
+        "its audio tracks and its source's differ",
     )?;
     tracks
         .iter()
@@ -126,7 +125,7 @@ fn spans(plan: &Plan) -> Check {
         .iter()
         .filter(|span| span.work == SpanWork::Audio)
         .count();
-    let wanted = usize::from(plan.source.audio.is_some());
+    let wanted = usize::from(!plan.source.audio.is_empty());
     ensure(sounds == wanted, "sound is in no span, or in several")?;
     let mut next = 0;
     for span in spans {
