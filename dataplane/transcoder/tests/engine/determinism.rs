@@ -138,7 +138,9 @@ fn vector_units_do_not_decide_the_pictures() {
     let (source, scalar) = (source(), [("STREAMGATE_TEST_SCALAR", "1")]);
     let (mut vector, mut plain) = (run(&order, &source), run_with(&order, &source, scalar));
     assert_eq!((vector.code, plain.code), (0, 0), "{:?}", plain.message);
-    // The AAC coder reckons in floating point and makes no such claim; see docs/decisions.
+    // The AAC coder reckons in floating point and makes no such claim (docs/decisions/0006); that
+    // it differs shows that the units are masked.
+    assert!(vector.files["a-und-aac-0.m4s"] != plain.files["a-und-aac-0.m4s"]);
     for ended in [&mut vector, &mut plain] {
         ended.files.retain(|name, _| name.starts_with('v'));
     }
