@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from world.media import CLIP, FFMPEG5, FFMPEG9, SCRATCH, build, engine, fresh, joined, measured, plan_order, video_bits, vmaf
+from world.media import CLIP, FFMPEG5, FFMPEG9, SCRATCH, engine, fresh, joined, measured, plan_order, video_bits, vmaf
 
 LADDER = [(720, 2800), (540, 1600), (480, 1200), (360, 700), (240, 350)]
 SIZE = (1280, 720)
@@ -43,7 +43,6 @@ def five(ffmpeg, folder):
 
 
 def main():
-    build()
     runs = {
         "engine": lambda: engine(CLIP, plan_order(LADDER), fresh("transcode-1/ours")),
         "split 5": lambda: split(FFMPEG5, fresh("transcode-1/split5")),

@@ -9,7 +9,6 @@ from world import ROOT
 
 def engine(filter, **environment):
     """Runs the engine's tests whose name has `filter`; (names that passed, that failed, output)."""
-    subprocess.run([ROOT / "tests/footage.sh"], check=True)
     command = ["cargo", "test", "-q", "--release", "--workspace", "--test", "engine", filter, "--", "--nocapture", "--format", "pretty", "--test-threads", "1"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode not in (0, 101):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from world import FOOTAGE, ROOT, TARGET, TOOLS, Failed
+from world import FOOTAGE, TARGET, TOOLS, Failed
 
 CLIP = FOOTAGE / "clip-720p25.mp4"
 SCRATCH = TARGET / "bench"
@@ -14,13 +14,6 @@ ENGINE = TARGET / "release/streamgate-transcoder"
 FFMPEG5 = "ffmpeg"
 FFMPEG9 = TOOLS / "ffmpeg9/ffmpeg"
 PATIENCE = 600
-
-
-def build():
-    """The engine as it ships, the clips and FFmpeg 9."""
-    subprocess.run(["cargo", "build", "-q", "--release", "--workspace", "--bin", "streamgate-transcoder"], check=True, cwd=ROOT)
-    subprocess.run([ROOT / "tests/footage.sh"], check=True)
-    subprocess.run([ROOT / "e2e/ffmpeg9.sh"], check=True)
 
 
 class Cost:
