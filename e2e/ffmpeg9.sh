@@ -5,7 +5,7 @@ set -euo pipefail
 folder=$(cd "$(dirname "$0")/.." && pwd)/target/tools/ffmpeg9
 [ -x "$folder/ffmpeg" ] && exit 0
 rm -rf "$folder"
-python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder" imageio-ffmpeg==0.8.1
+python3 -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-deps --target "$folder" imageio-ffmpeg==0.8.1
 binary=$(echo "$folder"/imageio_ffmpeg/binaries/ffmpeg-linux-*)
 chmod +x "$binary"
 ln -s "$binary" "$folder/ffmpeg"

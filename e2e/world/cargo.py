@@ -14,7 +14,7 @@ def engine(filter, **environment):
     if done.returncode not in (0, 101):
         print(done.stderr)
     # What a test prints stands between its name and its verdict.
-    runs = re.findall(r"^test (\S+) \.\.\. (.*?)^?(ok|FAILED)$", done.stdout, re.MULTILINE | re.DOTALL)
+    runs = re.findall(r"^test (\S+) \.\.\. (.*?)\b(ok|FAILED)$", done.stdout, re.MULTILINE | re.DOTALL)
     passed = [name for name, _, verdict in runs if verdict == "ok"]
     failed = [name for name, _, verdict in runs if verdict == "FAILED"]
     return passed, failed, done.stdout
