@@ -94,8 +94,10 @@ def vmaf(distorted, reference, size):
     """Mean VMAF of every fifth frame, both at the reference's size, paired by number."""
     log = distorted.with_suffix(".vmaf.json")
     width, height = size
+    # The engine tags colours, the clip does not: told the same, FFmpeg compares samples as they are.
+    same = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,settb=1/25,setpts=N"
     graph = (
-        f"[0:v]scale={width}:{height}:flags=bicubic,settb=1/25,setpts=N[d];[1:v]settb=1/25,setpts=N[r];"
+        f"[0:v]{same},scale={width}:{height}:flags=bicubic[d];[1:v]{same}[r];"
         f"[d][r]libvmaf=n_subsample=5:n_threads=2:log_fmt=json:log_path={log}"
     )
     command = [FFMPEG9, "-nostdin", "-v", "error", "-i", distorted, "-i", reference, "-lavfi", graph, "-f", "null", "-"]

