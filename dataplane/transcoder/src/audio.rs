@@ -42,8 +42,7 @@ pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
         let panicked = || Err(EngineError::Internal("an audio thread panicked".into()));
         threads
             .into_iter()
-            .map(|t| t.join().unwrap_or_else(|_| panicked()))
-            .collect()
+            .try_for_each(|t| t.join().unwrap_or_else(|_| panicked()))
     })
 }
 
