@@ -5,9 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tools=$here/../../target/tools/contracts
 shipped=$here/../../dataplane/src/adapters/ethereum/contracts
-done=$tools/.compiled
-newer=$(find "$here" "$shipped" \( -name '*.sol' -o -name compile.sh \) -newer "$done" 2> /dev/null || echo all)
-[ -e "$done" ] && [ -z "$newer" ] && [ "${1-}" != validator ] && exit 0
+stamp=$tools/.compiled
+newer=$(find "$here" "$shipped" \( -name '*.sol' -o -name compile.sh \) -newer "$stamp" 2> /dev/null || echo all)
+[ -e "$stamp" ] && [ -z "$newer" ] && [ "${1-}" != validator ] && exit 0
 mkdir -p "$tools/tests" "$tools/shipped"
 [ -d "$tools/node_modules/solc" ] ||
   npm install --silent --no-save --prefix "$tools" solc@0.8.37 @openzeppelin/contracts@5.7.0
@@ -41,4 +41,4 @@ for (const [folder, evmVersion] of [["tests", "cancun"], ["shipped", "paris"]]) 
 '
 [ "${1-}" = validator ] &&
   node -p 'require("./ValidateSignature.json").bytecode.slice(2)' > "$shipped/validate-signature.hex"
-touch "$done"
+touch "$stamp"
