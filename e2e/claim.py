@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures one claim (claim.py NAME) or lists all with the figures last recorded (claim.py --list).
 
-Bars stand in claims.toml. A measurement is recorded in figures/NAME.json with its commit and output.
+Bars stand in claims.toml. A measurement is recorded in figures/NAME.json with its commit and output, and
+the page of the docs is made anew from all records.
 """
 
 import json
@@ -13,6 +14,15 @@ import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIGURES = HERE / "figures"
+PAGE = HERE.parent / "docs/src/reference/claims.md"
+HEAD = """# What is claimed, and what was measured
+
+Made from the records of `make claim NAME=…`; each row can be measured anew by that command, which prints
+what was compared with what. Raw outputs lie in `e2e/figures`.
+
+| claim | what | bar | measured | at |
+| --- | --- | --- | --- | --- |
+"""
 
 
 def main(arguments):
@@ -23,7 +33,16 @@ def main(arguments):
         print(f"name one claim of: {', '.join(claims)}", file=sys.stderr)
         return 2
     name = arguments[0]
-    return measure(name, claims[name])
+    status = measure(name, claims[name])
+    PAGE.write_text(HEAD + "".join(row(name, claim) for name, claim in claims.items()))
+    return status
+
+
+def row(name, claim):
+    """A line of the page."""
+    figure = recorded(name)
+    measured = f"{figure['figure']}: {'holds' if figure['holds'] else 'short'}" if figure else "not yet"
+    return f"| {name} | {claim['what']} | {claim['bar']} | {measured} | {figure['commit'] if figure else ''} |\n"
 
 
 def show(claims):

@@ -56,7 +56,8 @@ def rights():
 
 
 def can(account, verb, resource, namespace):
-    command = ["kubectl", "auth", "can-i", verb, resource, f"--as={account}", "-n", namespace]
+    resource, _, part = resource.partition("/")
+    command = ["kubectl", "auth", "can-i", verb, resource, f"--as={account}", "-n", namespace, f"--subresource={part}"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout.strip() == "yes"
 

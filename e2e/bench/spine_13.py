@@ -19,12 +19,14 @@ LIBRARIES = {
     "prometheus": (["operator", "dataplane"], "prometheus"),
     "serde_yaml": (["operator", "dataplane"], "serde_yaml"),
     "moka": (["dataplane"], "moka"),
-    "ffmpeg-next": (["transcoder"], "ffmpeg"),
+    "ffmpeg-next": (["transcoder"], "ffmpeg_next"),
     "aws-sdk-s3": (["dataplane"], "aws_sdk_s3"),
     "governor": (["dataplane"], "governor"),
 }
 # serde_yaml is the name in code of its maintained continuation.
 PACKAGES = {"serde_yaml": "yaml_serde"}
+# kube is a front of other crates; what runs of it is its client.
+SYMBOLS = {"kube": "kube_client"}
 SOURCES = ("crds", "operator/src", "dataplane/src", "dataplane/transcoder/src")
 
 
@@ -51,10 +53,11 @@ def depends(program, package):
 
 
 def contains(program, package):
-    """Whether the built program has code of the package: paths of its sources in messages, or its symbols."""
+    """Whether the built program has code of the package, by its symbols or the paths of its sources."""
     binary = (TARGET / f"release/streamgate-{program}").read_bytes()
-    name = package.replace("-", "_").encode()
-    return bool(re.search(rb"/%s-\d[\w.+-]*/src/" % re.escape(package.encode()), binary)) or b"%d%s" % (len(name), name) in binary
+    name = re.escape(SYMBOLS.get(package, package.replace("-", "_")).encode())
+    symbol = rb"(?:\d|\$(?:LT|u20)\$)%s(?:\.\.|\d)" % name
+    return bool(re.search(symbol, binary) or re.search(rb"/%s-\d[\w.+-]*/src/" % re.escape(package.encode()), binary))
 
 
 def uses(name):

@@ -80,6 +80,11 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
         "playlists are pure",
     ),
     (
+        "dataplane/src/services/streaming/manifest.rs",
+        &["axum", "async ", "Timestamp::now"],
+        "manifests are pure",
+    ),
+    (
         "dataplane/src/ports",
         &["axum", "sqlx", "aws_sdk", "reqwest", "kube::"],
         "ports name no technology",

@@ -6,6 +6,10 @@ use super::halt::Halt;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A full store is no outage that passes: people must be told while they can still make room.
+const FULL_PATIENCE: Duration = Duration::from_secs(30);
+/// Status of a store without room. Source: RFC 4918, 11.5.
+const INSUFFICIENT_STORAGE: u16 = 507;
 
 /// Why one attempt did not succeed.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl Retry {
         };
         self.failures += 1;
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.patience {
+        if since.elapsed() >= self.patience_with(status) {
             return Err(self.exhausted(status, last));
         }
         if self.failures == 1 {
@@ -79,9 +83,16 @@ impl Retry {
         Ok(())
     }
 
+    fn patience_with(&self, status: Option<u16>) -> Duration {
+        match status {
+            Some(INSUFFICIENT_STORAGE) => self.patience.min(FULL_PATIENCE),
+            _ => self.patience,
+        }
+    }
+
     fn exhausted(&self, status: Option<u16>, last: String) -> Halt {
         match status {
-            Some(507) => Halt::StoreFull,
+            Some(INSUFFICIENT_STORAGE) => Halt::StoreFull,
             _ => Halt::OutOfReach {
                 seconds: self.patience.as_secs(),
                 last,
@@ -114,9 +125,16 @@ mod tests {
     async fn a_store_that_stays_full_is_no_outage() {
         let mut retry = Retry::new(Duration::ZERO);
         let miss = Miss::Again {
-            status: Some(507),
+            status: Some(INSUFFICIENT_STORAGE),
             what: "full".into(),
         };
         assert!(matches!(retry.after(miss).await, Err(Halt::StoreFull)));
+    }
+
+    #[test]
+    fn a_full_store_is_told_before_an_outage() {
+        let retry = Retry::new(Duration::from_secs(900));
+        assert_eq!(retry.patience_with(Some(507)), FULL_PATIENCE);
+        assert_eq!(retry.patience_with(Some(503)), Duration::from_secs(900));
     }
 }

@@ -18,8 +18,10 @@ mod admission;
 mod error;
 mod fragments;
 pub mod http;
+mod manifest;
 mod metrics;
 mod name;
+mod page;
 mod playlist;
 mod range;
 mod view;
@@ -27,6 +29,7 @@ mod view;
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
+pub use page::Page;
 
 use admission::Admission;
 use fragments::Fragments;
@@ -60,15 +63,6 @@ pub struct Streaming {
     admission: Admission,
     views: Views,
     fragments: Fragments,
-}
-
-/// A playlist with its entity tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Playlist {
-    /// The text.
-    pub text: String,
-    /// SHA-256 of it in hex.
-    pub sha256: String,
 }
 
 impl Streaming {
@@ -118,26 +112,25 @@ impl Streaming {
     }
 
     /// The master playlist of what is watched.
-    pub async fn master(&self, viewing: &Viewing) -> Result<Playlist, StreamingError> {
+    pub async fn master(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
         let view = self.views.current(&viewing.output).await?;
-        playlist::master(&view)
-            .map(Playlist::new)
-            .ok_or(StreamingError::NotReady)
+        let page = view.master.get(|| playlist::master(&view));
+        page.ok_or(StreamingError::NotReady)
     }
 
     /// The media playlist of one track.
-    pub async fn media(
-        &self,
-        viewing: &Viewing,
-        track: &TrackId,
-    ) -> Result<Playlist, StreamingError> {
+    pub async fn media(&self, viewing: &Viewing, track: &TrackId) -> Result<Page, StreamingError> {
         let view = self.views.current(&viewing.output).await?;
-        if view.track(track).is_none() {
-            return Err(StreamingError::NoSuchFile);
-        }
-        playlist::media(&view, track)
-            .map(Playlist::new)
-            .ok_or(StreamingError::NotReady)
+        let found = view.track(track).ok_or(StreamingError::NoSuchFile)?;
+        let page = found.playlist.get(|| playlist::media(&view, track));
+        page.ok_or(StreamingError::NotReady)
+    }
+
+    /// The DASH manifest of what is watched.
+    pub async fn manifest(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
+        let view = self.views.current(&viewing.output).await?;
+        let page = view.manifest.get(|| manifest::mpd(&view));
+        page.ok_or(StreamingError::NotReady)
     }
 
     /// Finds a segment or init segment of what is watched.
@@ -149,20 +142,16 @@ impl Streaming {
     ) -> Result<Fragment, StreamingError> {
         let output: &OutputId = &viewing.output;
         let found = self.views.find(output, track, name).await?;
-        found.ok_or(StreamingError::OutsideHandle)
+        // A hash names an object, perhaps of another content; a number is a place in this one.
+        found.ok_or(match name.hash {
+            Some(_) => StreamingError::OutsideHandle,
+            None => StreamingError::NoSuchFile,
+        })
     }
 
     /// Its bytes.
     pub async fn bytes(&self, fragment: &Fragment) -> Result<bytes::Bytes, StreamingError> {
         self.fragments.bytes(fragment).await
-    }
-}
-
-impl Playlist {
-    fn new(text: String) -> Self {
-        use sha2::Digest;
-        let sha256 = hex::encode(sha2::Sha256::digest(&text));
-        Self { text, sha256 }
     }
 }
 

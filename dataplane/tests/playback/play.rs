@@ -149,6 +149,19 @@ async fn an_owner_plays_every_rung_to_the_end_in_ffmpeg() {
 
     every_audio_frame_follows_the_last(&times(&url, "a:0"), &plan);
 
+    // DASH counts the same segments.
+    let manifest = url.replace("master.m3u8", "manifest.mpd");
+    output(
+        "ffmpeg",
+        &[
+            "-nostdin", "-xerror", "-i", &manifest, "-map", "0", "-f", "null", "-",
+        ],
+    );
+    for rung in 0..master.variants.len() {
+        let times = times(&manifest, &format!("v:{rung}"));
+        assert_eq!(times.len(), FRAMES, "rung {rung} of the manifest");
+    }
+
     let forged = url.replacen("/v/", "/v/x", 1);
     assert_eq!(reqwest::get(&forged).await.unwrap().status(), 401);
 }

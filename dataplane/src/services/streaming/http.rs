@@ -15,13 +15,17 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::range::{Wanted, wanted};
-use super::{FileName, Playlist, Streaming, StreamingError};
+use super::{FileName, Page, Streaming, StreamingError};
 use crate::error::{Kind, Problem};
 
 /// Media type of playlists.
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
-/// Name of the master playlist.
+/// Media type of the manifest.
+const MANIFEST: &str = "application/dash+xml";
+/// Name of the master playlist of HLS.
 const MASTER: &str = "master.m3u8";
+/// Name of the manifest of DASH.
+const MPD: &str = "manifest.mpd";
 /// Playlists are asked for again: they grow, and the handle may have ended.
 const PLAYLIST_CACHE: &str = "private, no-cache";
 /// Segments never change; only the viewer keeps them.
@@ -85,25 +89,56 @@ async fn playlist(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let viewing = streaming.admit(&handle).await?;
-    let playlist = match file.as_str() {
+    let mut kind = PLAYLIST;
+    let page = match file.as_str() {
         MASTER => streaming.master(&viewing).await?,
+        MPD => {
+            kind = MANIFEST;
+            streaming.manifest(&viewing).await?
+        }
         file => {
             let track = file.strip_suffix(".m3u8").and_then(|t| t.parse().ok());
             let track: TrackId = track.ok_or(StreamingError::NoSuchFile)?;
             streaming.media(&viewing, &track).await?
         }
     };
-    Ok(playlist_response(playlist, &headers))
+    Ok(page_response(page, kind, &headers))
 }
 
-fn playlist_response(playlist: Playlist, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", playlist.sha256);
+/// A page in the coding the player takes; each coding is a representation with a tag of its own.
+fn page_response(page: Page, kind: &'static str, headers: &HeaderMap) -> Response {
+    let packed = page.gzip.filter(|_| takes_gzip(headers));
+    let tag = match packed {
+        Some(_) => format!("\"{}-gzip\"", page.sha256),
+        None => format!("\"{}\"", page.sha256),
+    };
+    let coded = packed.is_some();
     let mut response = match not_modified(headers, &tag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Body::from(playlist.text).into_response(),
+        false => Body::from(packed.unwrap_or(page.text)).into_response(),
     };
-    describe(&mut response, &tag, PLAYLIST, PLAYLIST_CACHE);
+    describe(&mut response, &tag, kind, PLAYLIST_CACHE);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if coded {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     response
+}
+
+/// Whether gzip is named and not ruled out by a weight of 0. Source: RFC 9110, 12.5.3.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
+    let codings = values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','));
+    let mut gzip = codings.filter_map(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let named = name.trim().eq_ignore_ascii_case("gzip");
+        named.then(|| weight.trim().trim_start_matches("q=").parse::<f32>())
+    });
+    gzip.next()
+        .is_some_and(|weight| weight.is_ok_and(|q| q > 0.0))
 }
 
 async fn fragment(
@@ -242,5 +277,27 @@ impl From<StreamingError> for Problem {
             }
             StreamingError::Corrupt(_) => Problem::internal(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        for (accepts, takes) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip;q=much", false),
+            ("identity", false),
+            ("", false),
+        ] {
+            let value = HeaderValue::from_static(accepts);
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, value)]);
+            assert_eq!(takes_gzip(&headers), takes, "{accepts}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 }

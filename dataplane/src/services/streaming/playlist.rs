@@ -8,7 +8,7 @@ use streamgate_contract::plan::{Media, Ratio, TrackPlan};
 
 use super::view::{TrackView, View};
 
-mod rate;
+pub(super) mod rate;
 
 /// Version of the format: fragmented MP4 with EXT-X-MAP.
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
@@ -46,20 +46,21 @@ fn audio_line(plan: &TrackPlan, first: bool) -> String {
     else {
         return String::new();
     };
-    // Only what RFC 5646 allows comes into a quoted string.
-    let tag: String = language
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .collect();
-    let language = match tag.as_str() {
-        "" | UNDETERMINED => String::new(),
-        tag => format!(",LANGUAGE=\"{tag}\""),
-    };
+    let language = self::language(language).map(|tag| format!(",LANGUAGE=\"{tag}\""));
+    let language = language.unwrap_or_default();
     let (id, default) = (&plan.id, if first { "YES" } else { "NO" });
     format!(
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{id}\"{language},DEFAULT={default},\
          AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{id}.m3u8\"\n"
     )
+}
+
+/// The part of a language tag that may stand in a quoted string, unless nobody knows the language.
+/// Source: RFC 5646.
+pub(super) fn language(tag: &str) -> Option<String> {
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    let tag: String = tag.chars().filter(allowed).collect();
+    (!tag.is_empty() && tag != UNDETERMINED).then_some(tag)
 }
 
 /// One rung; rates are measured when everything is there, and the caps before.
@@ -146,7 +147,7 @@ fn extinf(plan: &TrackPlan, number: usize) -> String {
 }
 
 /// Longest segment of the plan in whole seconds, rounded, the same for every track.
-fn target_duration(view: &View) -> u64 {
+pub(super) fn target_duration(view: &View) -> u64 {
     let longest = view.tracks.iter().flat_map(|track| {
         let lengths = track.plan.starts.windows(2);
         let scale = u64::from(track.plan.timescale.max(1));
@@ -155,5 +156,7 @@ fn target_duration(view: &View) -> u64 {
     longest.max().unwrap_or(0).max(1)
 }
 
+#[cfg(test)]
+pub(super) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use streamgate_contract::{OutputId, TrackId};
 use super::error::StreamingError;
 use super::fragments::Fragment;
 use super::name::FileName;
+use super::page::Once;
 use crate::ports::catalog::{Catalog, CatalogError, Segment};
 use crate::ports::clock::{Clock, UnixSeconds};
 
@@ -17,7 +18,7 @@ use crate::ports::clock::{Clock, UnixSeconds};
 const MAX_SEGMENTS: u64 = 250_000;
 
 /// A track and what of it is committed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TrackView {
     /// How it is cut.
     pub plan: TrackPlan,
@@ -25,14 +26,21 @@ pub struct TrackView {
     pub init: Option<Fragment>,
     /// Segments by number.
     pub segments: Vec<Option<Fragment>>,
+    /// Its media playlist.
+    pub playlist: Once,
 }
 
 /// An output and what of it is committed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct View {
     /// Video tallest first, then audio.
     pub tracks: Vec<TrackView>,
-    read: UnixSeconds,
+    /// The master playlist.
+    pub master: Once,
+    /// The manifest.
+    pub manifest: Once,
+    /// When it was read.
+    pub read: UnixSeconds,
 }
 
 impl TrackView {
@@ -42,6 +50,7 @@ impl TrackView {
             plan,
             init: None,
             segments,
+            playlist: Once::default(),
         }
     }
 
@@ -82,7 +91,12 @@ impl View {
                 track.place(segment);
             }
         }
-        Self { tracks, read }
+        Self {
+            tracks,
+            master: Once::default(),
+            manifest: Once::default(),
+            read,
+        }
     }
 
     /// The track of this name.
@@ -109,7 +123,8 @@ impl View {
             None => track.init.as_ref(),
             Some(number) => track.segments.get(number as usize)?.as_ref(),
         };
-        fragment.filter(|f| f.short() == name.hash).cloned()
+        let same = |f: &&Fragment| name.hash.as_deref().is_none_or(|hash| hash == f.short());
+        fragment.filter(same).cloned()
     }
 
     fn weight(&self) -> u32 {

@@ -2,39 +2,10 @@
 
 use m3u8_rs::{MediaPlaylistType, parse_master_playlist_res, parse_media_playlist_res};
 use proptest::prelude::*;
-use streamgate_contract::plan::TrackPlan;
 
+use super::fixtures::{HASH, all, committed, tracks};
 use super::*;
-use crate::ports::catalog::{Segment, suite};
-
-const HASH: &str = "0123456789abcdef";
-
-fn committed(track: &str, number: Option<u32>, bytes: u64) -> Segment {
-    Segment {
-        bytes,
-        ..suite::segment(track, number, &HASH.repeat(4))
-    }
-}
-
-fn all(tracks: &[TrackPlan]) -> Vec<Segment> {
-    let of = |t: &TrackPlan| {
-        let (id, count) = (t.id.to_string(), t.starts.len() as u32 - 1);
-        let numbers = std::iter::once(None).chain((0..count).map(Some));
-        numbers
-            .map(move |n| committed(&id, n, 1_000 + u64::from(n.unwrap_or(0))))
-            .collect::<Vec<_>>()
-    };
-    tracks.iter().flat_map(of).collect()
-}
-
-/// Video of 6 segments of 4 s and audio cut at the nearest frame.
-fn tracks() -> Vec<TrackPlan> {
-    let mut tracks = suite::plan().tracks;
-    tracks[0].starts = (0..=6).map(|n| n * 4 * 12_800).collect();
-    let cuts = [0, 188, 375, 563, 750, 938, 1_125];
-    tracks[1].starts = cuts.map(|frames| frames * 1_024).to_vec();
-    tracks
-}
+use crate::ports::catalog::Segment;
 
 fn view(committed: &[Segment]) -> View {
     View::new(tracks(), committed, 0)

@@ -234,3 +234,46 @@ async fn an_object_that_is_gone_is_a_failure_of_ours() {
         (503, &"StoreUnavailable".into())
     );
 }
+
+#[tokio::test]
+async fn dash_counts_the_objects_that_hls_names() {
+    let (stage, handle, _) = stage().await;
+    let manifest = with(&stage, &format!("{handle}/manifest.mpd"), &[]).await;
+    assert_eq!(manifest.headers()["content-type"], "application/dash+xml");
+    let text = manifest.text().await.unwrap();
+    assert!(
+        text.contains(r#"type="static""#) && !text.contains(&handle),
+        "{text}"
+    );
+    for track in ["v720", "a-en-aac"] {
+        let places = (0..SEGMENTS).map(|n| (Some(n), format!("{n:06}.m4s")));
+        for (number, name) in places.chain([(None, "init.mp4".to_owned())]) {
+            let response = with(&stage, &format!("{handle}/{track}/{name}"), &[]).await;
+            assert_eq!(response.status(), 200, "{track}/{name}");
+            assert_eq!(response.bytes().await.unwrap(), bytes("c", track, number));
+        }
+        let beyond = with(&stage, &format!("{handle}/{track}/{SEGMENTS:06}.m4s"), &[]).await;
+        assert_eq!(beyond.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn pages_are_packed_for_those_who_take_it() {
+    let (stage, handle, _) = stage().await;
+    for page in ["master.m3u8", "v720.m3u8", "manifest.mpd"] {
+        let path = format!("{handle}/{page}");
+        let plain = with(&stage, &path, &[]).await;
+        let packed = with(&stage, &path, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        assert_eq!(packed.headers()["vary"], "accept-encoding");
+        assert_ne!(packed.headers()["etag"], plain.headers()["etag"]);
+        let tag = packed.headers()["etag"].to_str().unwrap().to_owned();
+        let mut text = String::new();
+        let bytes = packed.bytes().await.unwrap();
+        let mut decoder = flate2::read::GzDecoder::new(&bytes[..]);
+        std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+        assert_eq!(text, plain.text().await.unwrap());
+        let known = [("accept-encoding", "gzip"), ("if-none-match", tag.as_str())];
+        assert_eq!(with(&stage, &path, &known).await.status(), 304);
+    }
+}
