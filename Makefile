@@ -52,7 +52,7 @@ deny: ## Licences, sources, advisories (needs cargo-deny)
 test: ## Everything, from nothing
 	@e2e/timed.sh packages   $(MAKE) -s packages
 	@e2e/timed.sh footage    $(MAKE) -s footage
-	@e2e/timed.sh evm        $(MAKE) -s evm
+	@e2e/timed.sh evm        $(MAKE) -s evm contracts
 	@e2e/timed.sh s3         $(MAKE) -s s3
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
@@ -67,7 +67,7 @@ go-test:
 programs: packages
 	$(CARGO) build --release --workspace
 
-contracts:
+contracts: ## Compile the contracts the gate is tested on
 	@e2e/contracts/compile.sh
 
 scene: ## What demo and claims stand on: programs, footage, EVM node, cluster, Helm
@@ -88,7 +88,7 @@ ffmpeg9:
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm s3 tools ## What the tests run against, besides what they build
+parts: footage evm contracts s3 tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

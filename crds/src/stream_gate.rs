@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::config::Finality;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
@@ -34,7 +35,14 @@ use streamgate_contract::rules::GateRule;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.defaultRule) || self.rules.exists(r, r.name == self.defaultRule)").message("defaultRule must be the name of one of spec.rules"))]
-#[x_kube(validation = Rule::new("self.rules.all(r, self.chains.exists(c, c.name == r.erc721.chain))").message("each rule's erc721.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc721) || self.chains.exists(c, c.name == r.erc721.chain))").message("each rule's erc721.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc1155) || self.chains.exists(c, c.name == r.erc1155.chain))").message("each rule's erc1155.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc20) || self.chains.exists(c, c.name == r.erc20.chain))").message("each rule's erc20.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.native) || self.chains.exists(c, c.name == r.native.chain))").message("each rule's native.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.call) || self.chains.exists(c, c.name == r.call.chain))").message("each rule's call.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.allOf) || r.allOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's allOf must name rules that are listed above it in spec.rules"))]
+#[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.anyOf) || r.anyOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's anyOf must name rules that are listed above it in spec.rules"))]
+#[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.not) || self.rules.exists(j, o, j < i && o.name == r.not))").message("each rule's not must name a rule that is listed above it in spec.rules"))]
 #[x_kube(validation = Rule::new("self.components.all(role, role == 'all')").message("topology Compact runs every role in one pod: use only the key 'all' in spec.components"))]
 pub struct StreamGateSpec {
     /// Version of the data plane, an image tag. When absent, the operator's own version at the
@@ -65,7 +73,8 @@ pub struct StreamGateSpec {
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub chains: Vec<Chain>,
 
-    /// Rules that contents may name: who may watch. Rollout.
+    /// Rules that contents may name: who may watch. A rule may combine rules listed above it.
+    /// Rollout.
     #[serde(default)]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub rules: Vec<GateRule>,
@@ -206,6 +215,13 @@ fn default_region() -> String {
 /// An EVM chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "self.quorum <= size(self.rpcUrls)",
+    "message": "quorum cannot be met: list as many rpcUrls or lower quorum"
+}, {
+    "rule": "self.finality == 'Latest' || self.confirmations == 0",
+    "message": "confirmations are blocks behind the latest one: use them with finality Latest, or remove them"
+}]))]
 pub struct Chain {
     /// Name that rules use.
     #[schemars(
@@ -216,12 +232,39 @@ pub struct Chain {
     /// EIP-155 chain id.
     #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     pub chain_id: u64,
-    /// JSON-RPC endpoints, tried in order.
+    /// JSON-RPC endpoints, best first. Each counts once, so list one per provider.
     #[schemars(
         length(min = 1, max = 8),
         inner(length(max = 512), regex(pattern = r"^https?://"))
     )]
     pub rpc_urls: Vec<String>,
+    /// Endpoints that must give the same answer for it to count; others are passed over and named
+    /// in a metric. Default 1: the first that answers is believed.
+    #[serde(default = "default_quorum")]
+    #[schemars(range(min = 1, max = 8))]
+    pub quorum: u32,
+    /// Which block decides who may watch. Latest: the newest, so that buyers wait least. Safe and
+    /// Finalized: as the chain says, so that nobody watches by a transfer that is undone.
+    /// Default Latest.
+    #[serde(default)]
+    pub finality: Finality,
+    /// Blocks to stay behind the latest one, with finality Latest. Default 0.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_024))]
+    pub confirmations: u32,
+    /// Seconds after which the deciding block is too old, so that nobody is admitted by a chain
+    /// that stands still. Default 3600.
+    #[serde(default = "default_max_age_seconds")]
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub max_age_seconds: u32,
+}
+
+fn default_quorum() -> u32 {
+    1
+}
+
+fn default_max_age_seconds() -> u32 {
+    3_600
 }
 
 /// Sign-in, sessions and entitlement.
@@ -260,20 +303,27 @@ impl Default for Auth {
     }
 }
 
-/// Who may do what, by wallet address.
+/// Who may do what, by wallet address. A contract wallet is written with its chain, as CAIP-10
+/// says: `eip155:1:0x…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct People {
     /// Wallets that may upload.
     #[schemars(
         length(max = 1_000),
-        inner(regex(pattern = r"^0x[0-9a-fA-F]{40}$"), length(max = 42))
+        inner(
+            regex(pattern = r"^(eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}$"),
+            length(max = 66)
+        )
     )]
     pub creators: Vec<String>,
     /// Wallets that may do everything.
     #[schemars(
         length(max = 100),
-        inner(regex(pattern = r"^0x[0-9a-fA-F]{40}$"), length(max = 42))
+        inner(
+            regex(pattern = r"^(eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}$"),
+            length(max = 66)
+        )
     )]
     pub admins: Vec<String>,
 }

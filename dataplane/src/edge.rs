@@ -142,7 +142,7 @@ mod tests {
         async fn identify(&self, token: &str) -> Result<Principal, IdentityError> {
             match token {
                 "alice" => Ok(Principal {
-                    wallet: Wallet([1; 20]),
+                    wallet: Wallet::of_key([1; 20]),
                     creator: true,
                     admin: false,
                 }),

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use streamgate_contract::rules::{Check, Test};
 
 use crate::ports::catalog::CatalogError;
 use crate::ports::identity::{Denied, Requirement};
@@ -209,29 +210,58 @@ impl From<&Denied> for Problem {
         match denied {
             Denied::NotPlayable(_) => refused(Kind::NotFound, "NotPlayable"),
             Denied::OwnerOnly(_) => refused(Kind::Forbidden, "OwnerOnly"),
-            Denied::TokenRequired(requirement) => {
-                refused(Kind::Forbidden, "TokenRequired").with("required", required(requirement))
-            }
+            Denied::Required(requirement) => refused(Kind::Forbidden, requirement.reason())
+                .with("required", required(requirement)),
             Denied::SessionEnded => refused(Kind::Unauthenticated, "SessionEnded"),
-            Denied::Undecided(_) => unavailable(
+            Denied::Undecided { reason, .. } => unavailable(
                 denied,
-                "EntitlementUndecided",
-                "whether the wallet holds the token cannot be checked now",
+                reason,
+                "whether the viewer has what the rule asks for cannot be checked now",
             ),
         }
     }
 }
 
-/// What somebody would need, as JSON.
+/// What somebody would need, as JSON: a test with its chain and contract, or what it is combined
+/// of. Lists of wallets stay here.
 pub fn required(requirement: &Requirement) -> Value {
-    let Requirement { rule, erc721 } = requirement;
-    let mut required = serde_json::json!({"rule": rule, "standard": "ERC-721"});
-    required["chain"] = erc721.chain.clone().into();
-    required["contract"] = erc721.contract.clone().into();
-    if let Some(id) = &erc721.token_id {
-        required["tokenId"] = id.clone().into();
+    let mut required = match &requirement.test {
+        Test::Check(check) => looked_at(check),
+        Test::AllOf(of) => json!({"allOf": of.iter().map(self::required).collect::<Vec<_>>()}),
+        Test::AnyOf(of) => json!({"anyOf": of.iter().map(self::required).collect::<Vec<_>>()}),
+        Test::Not(of) => json!({"not": self::required(of)}),
+    };
+    required["rule"] = requirement.rule.clone().into();
+    if let Some(title) = &requirement.title {
+        required["title"] = title.clone().into();
+    }
+    if let Some(url) = &requirement.get_url {
+        required["getUrl"] = url.clone().into();
     }
     required
+}
+
+fn looked_at(check: &Check) -> Value {
+    let mut shown = match check {
+        Check::Erc721(rule) => json!({"tokenId": rule.token_id}),
+        Check::Erc1155(rule) => json!({"tokenId": rule.token_id, "minimum": rule.minimum}),
+        Check::Erc20(rule) => json!({"minimum": rule.minimum}),
+        Check::Native(rule) => json!({"minimum": rule.minimum}),
+        Check::Call(rule) => json!({"function": rule.function, "minimum": rule.minimum}),
+        Check::AllowList(_) => json!({}),
+        Check::Merkle(rule) => json!({"root": rule.root}),
+    };
+    shown["standard"] = check.standard().into();
+    if let Some(chain) = check.chain() {
+        shown["chain"] = chain.into();
+    }
+    if let Some(contract) = check.contract() {
+        shown["contract"] = contract.into();
+    }
+    if let Some(members) = shown.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    shown
 }
 
 /// A part we rely on failed: logged with its causes, told without them.

@@ -54,6 +54,7 @@ async fn the_api_server_takes_and_refuses_as_documented() -> Result<()> {
     install(&client).await?;
     a_new_object_was_never_observed(&client).await?;
     defaults_are_filled_in(&client).await?;
+    good_rules_are_taken(&client).await?;
     bad_objects_are_refused_with_help(&client).await?;
     immutable_fields_stay(&client).await
 }
@@ -95,11 +96,19 @@ async fn defaults_are_filled_in(client: &Client) -> Result<()> {
 }
 
 async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
-    let rule = json!([{"name": "pass", "erc721": {"chain": "nowhere", "contract": "0x0000000000000000000000000000000000000001"}}]);
+    for (rules, words) in bad_rules() {
+        let chains = json!([{"name": "main", "chainId": 1, "rpcUrls": ["http://node"]}]);
+        let spec = json!({"chains": chains, "rules": rules});
+        refused::<StreamGate>(client, gate("bad", spec), words).await;
+    }
     let gates = [
         (
-            json!({"rules": rule}),
-            "must be the name of one of spec.chains",
+            json!({"chains": [{"name": "a", "chainId": 1, "rpcUrls": ["http://node"], "quorum": 2}]}),
+            "list as many rpcUrls or lower quorum",
+        ),
+        (
+            json!({"chains": [{"name": "a", "chainId": 1, "rpcUrls": ["http://node"], "finality": "Safe", "confirmations": 1}]}),
+            "use them with finality Latest",
         ),
         (
             json!({"defaultRule": "pass"}),
@@ -147,6 +156,86 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
     let rule = twice["spec"]["rules"][0].clone();
     twice["spec"]["rules"] = json!([rule, rule]);
     refused::<AlertPolicy>(client, twice, "Duplicate value").await;
+    Ok(())
+}
+
+/// Rules that no gate takes, on a gate whose one chain is `main`.
+fn bad_rules() -> Vec<(Value, &'static str)> {
+    let contract = "0x0000000000000000000000000000000000000001";
+    let token = |chain: &str| json!({"chain": chain, "contract": contract});
+    let pass = json!({"name": "pass", "erc721": token("main")});
+    let kind = "a rule has exactly one kind";
+    let chain = "must be the name of one of spec.chains";
+    let above = "listed above it in spec.rules";
+    let with = |kind: &str, mut rule: Value| {
+        rule["chain"] = "nowhere".into();
+        rule["contract"] = contract.into();
+        json!([{"name": "r", kind: rule}])
+    };
+    vec![
+        (json!([{"name": "none"}]), kind),
+        (
+            json!([pass, {"name": "two", "erc721": token("main"), "anyOf": ["pass"]}]),
+            kind,
+        ),
+        (with("erc721", json!({})), chain),
+        (with("erc1155", json!({"tokenId": "1"})), chain),
+        (with("erc20", json!({"minimum": "1"})), chain),
+        (with("call", json!({"function": "f()"})), chain),
+        (
+            json!([{"name": "r", "native": {"chain": "nowhere", "minimum": "1"}}]),
+            chain,
+        ),
+        (json!([{"name": "r", "allOf": ["nobody"]}]), above),
+        (json!([{"name": "r", "anyOf": ["r"]}]), above),
+        (json!([{"name": "r", "not": "pass"}, pass]), above),
+        (
+            json!([pass, {"name": "r", "allOf": []}]),
+            "spec.rules[1].allOf",
+        ),
+        (
+            json!([pass, {"name": "r", "anyOf": vec!["pass"; 9]}]),
+            "spec.rules[1].anyOf",
+        ),
+        (
+            json!([{"name": "r", "native": {"chain": "main", "minimum": "0"}}]),
+            "spec.rules[0].native.minimum",
+        ),
+        (
+            json!([{"name": "r", "call": {"chain": "main", "contract": contract, "function": "f(string)"}}]),
+            "spec.rules[0].call.function",
+        ),
+        (
+            json!([{"name": "r", "allowList": {"wallets": ["vitalik.eth"]}}]),
+            "spec.rules[0].allowList.wallets[0]",
+        ),
+        (
+            json!([{"name": "r", "merkle": {"root": "0x11"}}]),
+            "spec.rules[0].merkle.root",
+        ),
+    ]
+}
+
+/// Every kind of rule and a combination of each sort is taken.
+async fn good_rules_are_taken(client: &Client) -> Result<()> {
+    let contract = "0x0000000000000000000000000000000000000001";
+    let rules = json!([
+        {"name": "pass", "erc721": {"chain": "main", "contract": contract}},
+        {"name": "badge", "erc1155": {"chain": "main", "contract": contract, "tokenId": "7"}},
+        {"name": "coins", "erc20": {"chain": "main", "contract": contract, "minimum": "1000"}},
+        {"name": "rich", "native": {"chain": "main", "minimum": "1000"}},
+        {"name": "member", "call": {"chain": "main", "contract": contract, "function": "getHasValidKey(address)", "arguments": ["$viewer"]}},
+        {"name": "friends", "allowList": {"wallets": [contract, format!("eip155:10:{contract}")]}},
+        {"name": "backers", "merkle": {"root": format!("0x{}", "01".repeat(32))}},
+        {"name": "tokens", "anyOf": ["pass", "badge"]},
+        {"name": "outsider", "not": "friends"},
+        {"name": "all", "allOf": ["tokens", "outsider"]},
+    ]);
+    let chains = json!([{"name": "main", "chainId": 1, "rpcUrls": ["http://node", "http://other"], "quorum": 2, "finality": "Finalized"}]);
+    let spec = json!({"chains": chains, "rules": rules, "defaultRule": "all"});
+    let made = create::<StreamGate>(client, gate("rules", spec)).await?;
+    assert_eq!(made["spec"]["rules"][1]["erc1155"]["minimum"], "1");
+    assert_eq!(made["spec"]["chains"][0]["maxAgeSeconds"], 3600);
     Ok(())
 }
 

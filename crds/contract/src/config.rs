@@ -2,6 +2,7 @@
 //! process reads it once at start. Unknown fields are refused; secrets are never in it, only the
 //! folders where they are mounted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::SourceLimits;
@@ -121,8 +122,51 @@ pub struct Chain {
     pub name: String,
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// JSON-RPC endpoints, tried in order.
+    /// JSON-RPC endpoints, best first.
     pub rpc_urls: Vec<String>,
+    /// Endpoints that must give the same answer.
+    #[serde(default = "one")]
+    pub quorum: usize,
+    /// Which block counts as decided.
+    #[serde(default)]
+    pub finality: Finality,
+    /// Blocks to stay behind it.
+    #[serde(default)]
+    pub confirmations: u64,
+    /// Seconds after which a block is too old to decide by.
+    #[serde(default = "hour")]
+    pub max_age_seconds: u64,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn hour() -> u64 {
+    3_600
+}
+
+/// Which block of a chain counts as decided. Source: the block tags of the Ethereum JSON-RPC API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Finality {
+    /// The newest block; it may be replaced by another.
+    #[default]
+    Latest,
+    /// The newest block that is unlikely to be replaced.
+    Safe,
+    /// The newest block that cannot be replaced.
+    Finalized,
+}
+
+impl Finality {
+    /// The block tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Finality::Latest => "latest",
+            Finality::Safe => "safe",
+            Finality::Finalized => "finalized",
+        }
+    }
 }
 
 /// Sign-in and sessions. Durations in seconds.

@@ -2,6 +2,8 @@
 //! the role configuration file, gate rules, plans, the files between containers and the
 //! job interface. Values only: nothing in this crate reads, writes, waits or knows Kubernetes.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod config;
 pub mod exit;
 pub mod ids;

@@ -37,7 +37,7 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     super::log(&config.log);
     let keys = config::read_keys(&args.keys)?;
     let registry = prometheus::Registry::new();
-    let adapters = adapters(&config, &args).await?;
+    let adapters = adapters(&config, &args, &registry).await?;
     let catalog = adapters.catalog.clone();
     let roles = Roles::new(adapters, &config, &keys, &registry)?;
     let health = Health::new(catalog, roles.streaming(), registry.clone());
@@ -67,13 +67,21 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     Ok(())
 }
 
-async fn adapters(config: &RoleConfig, args: &AllArgs) -> anyhow::Result<Adapters> {
+async fn adapters(
+    config: &RoleConfig,
+    args: &AllArgs,
+    registry: &prometheus::Registry,
+) -> anyhow::Result<Adapters> {
+    let clock = Arc::new(SystemClock);
+    let chain = Ethereum::new(&config.chains, clock.clone(), registry);
+    let chain = Arc::new(chain.map_err(anyhow::Error::from_boxed)?);
     let client = kube::Client::try_default().await;
     Ok(Adapters {
         objects: objects(&config.storage, args)?,
         catalog: catalog(&config.database).await?,
-        chain: Arc::new(Ethereum::new(&config.chains).map_err(anyhow::Error::from_boxed)?),
-        clock: Arc::new(SystemClock),
+        chain: chain.clone(),
+        moves: chain,
+        clock,
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
     })
 }

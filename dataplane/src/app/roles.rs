@@ -18,6 +18,7 @@ use crate::config::Keys;
 use crate::edge::Edge;
 use crate::ports::catalog::Catalog;
 use crate::ports::chain::Chain;
+use crate::ports::chain::moves::Moves;
 use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
@@ -40,6 +41,8 @@ pub struct Adapters {
     pub catalog: Arc<dyn Catalog>,
     /// Blockchains.
     pub chain: Arc<dyn Chain>,
+    /// What moves on them.
+    pub moves: Arc<dyn Moves>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The Kubernetes API.
@@ -49,6 +52,7 @@ pub struct Adapters {
 /// Every role.
 pub struct Roles {
     auth: Arc<Auth>,
+    moves: Arc<dyn Moves>,
     metadata: Arc<Metadata>,
     streaming: Arc<Streaming>,
     upload: Arc<UploadService>,
@@ -86,6 +90,7 @@ impl Roles {
             upload: Arc::new(upload(&on, config, registry)?),
             metadata: Arc::new(metadata),
             auth,
+            moves: on.moves,
         })
     }
 
@@ -116,6 +121,8 @@ impl Roles {
 
     /// Starts what the roles do without being asked.
     pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (auth, moves) = (self.auth.clone(), self.moves.clone());
+        tasks.spawn(auth.watch(moves, stop.clone()));
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));

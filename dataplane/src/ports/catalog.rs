@@ -254,6 +254,8 @@ pub trait Sessions: Send + Sync {
     async fn revoke_session(&self, session: &str) -> Result<(), CatalogError>;
     /// Was the session ended?
     async fn session_revoked(&self, session: &str) -> Result<bool, CatalogError>;
+    /// Begins a new epoch.
+    async fn begin_epoch(&self) -> Result<(), CatalogError>;
     /// Number of the epoch: grows whenever somebody's admission may have ended early.
     async fn epoch(&self) -> Result<u64, CatalogError>;
 }

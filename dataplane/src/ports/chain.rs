@@ -1,24 +1,54 @@
-//! Blockchains, as far as gates need them: does this wallet hold what the rule names, and at
+//! Blockchains, as far as gates need them: does this account have what a rule asks for, and at
 //! which block was that so.
 
 use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use streamgate_contract::rules::Erc721Rule;
+use streamgate_contract::rules::Check;
 
 use super::Source;
+use super::clock::UnixSeconds;
 
+pub mod moves;
 #[cfg(test)]
 pub mod suite;
 
-/// Address of an account: 20 bytes, written `0x` and 40 lower-case hex digits.
+/// Who acts on a chain. An account that signs with its own key is the same on every EVM chain; a
+/// contract is only what it is on its own chain, since somebody else may own its address elsewhere.
+/// Written `0x` and 40 lower-case hex digits, a contract with its chain before that: `eip155:1:0x…`.
+/// Source: CAIP-10.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Wallet(pub [u8; 20]);
+pub struct Wallet {
+    /// Its address.
+    pub address: [u8; 20],
+    /// EIP-155 id of the chain it is a contract of; `None` when it signs with a key.
+    pub chain: Option<u64>,
+}
 
-/// A text that is no address.
+impl Wallet {
+    /// An account that signs with its own key.
+    pub const fn of_key(address: [u8; 20]) -> Self {
+        Self {
+            address,
+            chain: None,
+        }
+    }
+
+    /// A contract on a chain.
+    pub const fn of_contract(address: [u8; 20], chain_id: u64) -> Self {
+        Self {
+            address,
+            chain: Some(chain_id),
+        }
+    }
+}
+
+/// A text that is no wallet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an address; write 0x and 40 hex digits")]
+#[error(
+    "{0:?} is not an address; write 0x and 40 hex digits, for a contract wallet eip155:CHAIN:0x…"
+)]
 pub struct InvalidWallet(String);
 
 impl FromStr for Wallet {
@@ -26,16 +56,31 @@ impl FromStr for Wallet {
 
     fn from_str(text: &str) -> Result<Self, InvalidWallet> {
         let invalid = || InvalidWallet(text.chars().take(50).collect());
-        let digits = text.strip_prefix("0x").ok_or_else(invalid)?;
-        let mut bytes = [0; 20];
-        hex::decode_to_slice(digits, &mut bytes).map_err(|_| invalid())?;
-        Ok(Self(bytes))
+        let (chain, address) = match text.strip_prefix("eip155:") {
+            Some(rest) => {
+                let (id, address) = rest.split_once(':').ok_or_else(invalid)?;
+                let chain: u64 = id.parse().map_err(|_| invalid())?;
+                // One text for one wallet: no sign, no leading zero.
+                if chain.to_string() != id {
+                    return Err(invalid());
+                }
+                (Some(chain), address)
+            }
+            None => (None, text),
+        };
+        let digits = address.strip_prefix("0x").ok_or_else(invalid)?;
+        let mut address = [0; 20];
+        hex::decode_to_slice(digits, &mut address).map_err(|_| invalid())?;
+        Ok(Self { address, chain })
     }
 }
 
 impl fmt::Display for Wallet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "0x{}", hex::encode(self.0))
+        if let Some(chain) = self.chain {
+            write!(f, "eip155:{chain}:")?;
+        }
+        write!(f, "0x{}", hex::encode(self.address))
     }
 }
 
@@ -45,13 +90,48 @@ impl fmt::Debug for Wallet {
     }
 }
 
-/// What the chain said.
+/// A block that a decision rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Block {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub time: UnixSeconds,
+}
+
+/// What a chain said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// The wallet holds what the rule names.
+pub struct Reading {
+    /// The viewer has what the check asks for.
     pub holds: bool,
-    /// Block the answer is true at.
-    pub block: u64,
+    /// The block that is true at.
+    pub block: Block,
+}
+
+/// What is at an address of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Nothing: whoever has the key acts.
+    None,
+    /// The account of a key that lets a contract act for it (EIP-7702).
+    Delegated,
+    /// A contract.
+    Contract,
+}
+
+/// A signature that a contract wallet may say is its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The wallet.
+    pub wallet: [u8; 20],
+    /// What was signed.
+    pub hash: [u8; 32],
+    /// The signature, in a form the wallet knows.
+    pub signature: &'a [u8],
+    /// Factory that deploys the wallet or makes it ready, and the call that does it.
+    pub deployed_by: Option<([u8; 20], &'a [u8])>,
 }
 
 /// Why there is no answer. Never read as "does not hold".
@@ -61,22 +141,24 @@ pub enum ChainError {
     #[error("chain {0:?} is not configured; add it to spec.chains of the StreamGate")]
     UnknownChain(String),
     /// The rule cannot be asked.
-    #[error("rule on contract {contract} is not valid: {detail}; correct the gate rule")]
+    #[error("the rule on {check} is not valid: {detail}; correct the gate rule")]
     InvalidRule {
-        /// Contract of the rule.
-        contract: String,
+        /// What it asks for.
+        check: String,
         /// What is wrong.
         detail: String,
     },
-    /// The contract does not answer as ERC-721 does.
+    /// The contract does not answer as its standard says.
     #[error(
-        "contract {contract} on chain {chain} does not answer as ERC-721; correct the gate rule"
+        "contract {contract} on chain {chain} does not answer as {standard}; correct the gate rule"
     )]
-    NotErc721 {
+    Unanswerable {
         /// Chain name.
         chain: String,
         /// Contract of the rule.
         contract: String,
+        /// What it was taken for.
+        standard: &'static str,
     },
     /// No endpoint answered.
     #[error("no endpoint of chain {chain} answered; check its rpcUrls")]
@@ -86,11 +168,66 @@ pub enum ChainError {
         /// What the last endpoint said; its address is left out, since keys ride in it.
         source: Source,
     },
+    /// Too few endpoints say the same.
+    #[error(
+        "{agreed} endpoints of chain {chain} agree and {wanted} must; see streamgate_chain_disagreements_total and streamgate_chain_requests_total for which do not"
+    )]
+    QuorumNotReached {
+        /// Chain name.
+        chain: String,
+        /// Endpoints that must agree.
+        wanted: usize,
+        /// Endpoints that do.
+        agreed: usize,
+    },
+    /// The chain stands still, or its endpoints are behind.
+    #[error(
+        "the newest block of chain {chain} is {age_seconds} s old; wait for the chain, check its rpcUrls or raise maxAgeSeconds"
+    )]
+    Stale {
+        /// Chain name.
+        chain: String,
+        /// Age of the block that would decide.
+        age_seconds: i64,
+    },
+    /// The newest block says something else than the one that decides.
+    #[error("this changed on chain {0} and is not confirmed yet; try again when it is")]
+    Unsettled(String),
+    /// Nobody can say what has moved lately.
+    #[error("no endpoint of chain {0} has shown its newest blocks lately; check its rpcUrls")]
+    Unwatched(String),
+}
+
+impl ChainError {
+    /// Stable word for it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ChainError::UnknownChain(_) => "UnknownChain",
+            ChainError::InvalidRule { .. } => "InvalidRule",
+            ChainError::Unanswerable { .. } => "ContractUnanswerable",
+            ChainError::Unavailable { .. } => "ChainUnavailable",
+            ChainError::QuorumNotReached { .. } => "QuorumNotReached",
+            ChainError::Stale { .. } => "ChainStale",
+            ChainError::Unsettled(_) => "ChainUnsettled",
+            ChainError::Unwatched(_) => "ChainUnwatched",
+        }
+    }
 }
 
 /// Every configured chain.
 #[async_trait]
 pub trait Chain: Send + Sync {
-    /// Asks whether `owner` holds what the rule names.
-    async fn holds(&self, owner: Wallet, rule: &Erc721Rule) -> Result<Holding, ChainError>;
+    /// EIP-155 id of a chain by its name.
+    fn id(&self, chain: &str) -> Option<u64>;
+    /// Asks whether the account at `address` has what `check` names, at one block.
+    async fn read(&self, address: [u8; 20], check: &Check) -> Result<Reading, ChainError>;
+    /// What is at an address of the chain with this EIP-155 id, and at which block.
+    async fn code(&self, chain_id: u64, address: [u8; 20]) -> Result<(Code, Block), ChainError>;
+    /// Asks a contract wallet at a block whether a signature is its own. Nothing stays deployed.
+    async fn signed(
+        &self,
+        chain_id: u64,
+        block: Block,
+        signed: Signed<'_>,
+    ) -> Result<bool, ChainError>;
 }

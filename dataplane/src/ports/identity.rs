@@ -2,9 +2,8 @@
 //! network.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use streamgate_contract::ContentId;
-use streamgate_contract::rules::Erc721Rule;
+pub use streamgate_contract::rules::Requirement;
 
 use super::Source;
 use super::chain::Wallet;
@@ -48,15 +47,6 @@ pub struct Lease {
     pub epoch: u64,
 }
 
-/// What a refused viewer would need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    /// Name of the rule.
-    pub rule: String,
-    /// The token to hold.
-    pub erc721: Erc721Rule,
-}
-
 /// Why somebody may not watch, or why that cannot be decided. Fails closed: every error refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
@@ -66,28 +56,38 @@ pub enum Denied {
     /// The content has no rule: only its owner may watch.
     #[error("content {0} is its owner's alone")]
     OwnerOnly(ContentId),
-    /// The wallet does not hold what the rule names.
-    #[error("this content needs a token of contract {contract} on chain {chain}; get one and try again",
-        contract = .0.erc721.contract, chain = .0.erc721.chain)]
-    TokenRequired(Requirement),
+    /// The viewer does not have what the rule asks for.
+    #[error("this content needs {0}; get it and try again")]
+    Required(Box<Requirement>),
     /// The session behind the handle has ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,
     /// The chain does not answer, or the rule cannot be checked.
-    #[error("whether the wallet holds the token cannot be checked now; try again")]
-    Undecided(#[source] Source),
+    #[error("whether the viewer has what the rule asks for cannot be checked now; try again")]
+    Undecided {
+        /// Stable word for what is in the way.
+        reason: &'static str,
+        /// What failed.
+        source: Source,
+    },
+}
+
+/// Who watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The wallet that signed in.
+    pub wallet: Wallet,
+    /// The session it signed in to.
+    pub session: String,
+    /// Roots of Merkle trees that the wallet was proven to be in.
+    pub proven: Vec<String>,
 }
 
 /// Decides who may watch what.
 #[async_trait]
 pub trait Entitlements: Send + Sync {
-    /// Asks anew whether `wallet`, in `session`, may watch `content`.
-    async fn entitle(
-        &self,
-        wallet: Wallet,
-        session: &str,
-        content: &ContentId,
-    ) -> Result<Lease, Denied>;
+    /// Asks anew whether somebody may watch `content`.
+    async fn entitle(&self, viewer: &Viewer, content: &ContentId) -> Result<Lease, Denied>;
     /// The revocation epoch now.
     async fn epoch(&self) -> Result<u64, Denied>;
 }

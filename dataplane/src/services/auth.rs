@@ -1,36 +1,44 @@
 //! Role `auth`: signs people in with their wallet, ends sessions, decides who may watch what and
 //! makes playback handles.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use moka::future::Cache;
 use streamgate_contract::config::{self, People, RoleConfig};
-use streamgate_contract::rules::{Erc721Rule, GateRule};
+use streamgate_contract::rules::{Check, Rules};
 
 use crate::ports::catalog::Catalog;
 use crate::ports::chain::{Chain, Wallet};
 use crate::ports::clock::Clock;
 use crate::tokens::{Jwk, Signer};
 
+mod dry_run;
 mod entitle;
 mod error;
+mod evaluate;
+mod examine;
 pub mod http;
+mod merkle;
 mod metrics;
 mod playback;
+mod revocations;
 mod rules;
 mod sessions;
 mod sign_in;
+mod signer;
 mod siwe;
 mod verify;
+mod watch;
 
+pub use dry_run::DryRun;
 pub use error::AuthError;
 pub use playback::Playback;
 pub use sessions::Profile;
 pub use sign_in::{Challenge, SignedIn};
 
-use entitle::Answer;
+use examine::Said;
 use metrics::Metrics;
+use revocations::Revocations;
 
 /// Most wallets and rules whose answers are remembered.
 const MAX_ANSWERS: u64 = 100_000;
@@ -62,11 +70,15 @@ pub struct Auth {
     settings: config::Auth,
     people: People,
     chain_ids: Vec<u64>,
-    rules: HashMap<String, GateRule>,
+    /// There is a chain to ask what an account is.
+    asks_chains: bool,
+    rules: Rules,
     rules_hash: String,
     default_rule: Option<String>,
-    /// What chains said, by who was asked about and which rule.
-    answers: Cache<(Wallet, Erc721Rule), Answer>,
+    /// What chains said, by who was asked about and what.
+    answers: Cache<(Wallet, Check), Said>,
+    /// What has ended answers and grants.
+    revocations: Revocations,
     /// Whether a session was ended, by session and revocation epoch.
     ended: Cache<(String, u64), bool>,
     metrics: Metrics,
@@ -82,7 +94,6 @@ impl Auth {
         config: &RoleConfig,
         registry: &prometheus::Registry,
     ) -> Result<Self, prometheus::Error> {
-        let rules = config.rules.iter().map(|r| (r.name.clone(), r.clone()));
         Ok(Self {
             catalog: parts.catalog,
             chain: parts.chain,
@@ -93,10 +104,12 @@ impl Auth {
             settings: config.auth.clone(),
             people: lower_case(&config.people),
             chain_ids: chain_ids(&config.chains),
-            rules: rules.collect(),
+            asks_chains: !config.chains.is_empty(),
+            rules: Rules::new(&config.rules),
             rules_hash: rules::hash(&config.rules, config.default_rule.as_deref()),
             default_rule: config.default_rule.clone(),
             answers: Cache::new(MAX_ANSWERS),
+            revocations: Revocations::default(),
             ended: Cache::new(MAX_SESSIONS),
             metrics: Metrics::new(registry)?,
         })

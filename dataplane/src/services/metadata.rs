@@ -1,10 +1,9 @@
 //! Role `metadata`: which contents there are, in which state, and what each asks of a viewer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use streamgate_contract::ContentId;
-use streamgate_contract::rules::GateRule;
+use streamgate_contract::rules::{GateRule, Rules};
 
 use crate::ports::catalog::{Catalog, CatalogError, Content, ContentState};
 use crate::ports::identity::{Principal, Requirement};
@@ -26,7 +25,7 @@ pub struct Entry {
 /// The role.
 pub struct Metadata {
     catalog: Arc<dyn Catalog>,
-    rules: HashMap<String, GateRule>,
+    rules: Rules,
     default_rule: Option<String>,
 }
 
@@ -43,10 +42,9 @@ impl Metadata {
         rules: &[GateRule],
         default_rule: Option<String>,
     ) -> Self {
-        let rules = rules.iter().map(|r| (r.name.clone(), r.clone())).collect();
         Self {
             catalog,
-            rules,
+            rules: Rules::new(rules),
             default_rule,
         }
     }
@@ -82,11 +80,8 @@ impl Metadata {
 
     fn entry(&self, content: Content) -> Entry {
         let name = content.rule.as_ref().or(self.default_rule.as_ref());
-        let rule = name.and_then(|name| self.rules.get(name));
-        let required = rule.map(|rule| Requirement {
-            rule: rule.name.clone(),
-            erc721: rule.erc721.clone(),
-        });
+        let rule = name.and_then(|name| self.rules.get(name)?.ok());
+        let required = rule.cloned();
         Entry { content, required }
     }
 }

@@ -36,8 +36,9 @@ use fragments::Fragments;
 use metrics::Metrics;
 use view::Views;
 
-/// How often the revocation epoch is read.
-const EPOCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the revocation epoch is read: with the watch on chains, a transfer ends a stream within
+/// a second of its block.
+const EPOCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the role is made of.
 pub struct Parts {

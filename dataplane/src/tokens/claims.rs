@@ -35,6 +35,10 @@ pub struct Viewing {
     pub output: OutputId,
     /// Hash of the rules it was granted under.
     pub rules: String,
+    /// Roots of Merkle trees that the wallet was proven to be in. That stays true, so it need not
+    /// be shown again with every lease; whether a rule still names the root is asked anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<String>,
 }
 
 impl Claims for Viewing {

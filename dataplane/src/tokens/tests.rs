@@ -12,18 +12,19 @@ const GATE: &str = "https://gate.example";
 const NOW: UnixSeconds = 1_000;
 
 fn session() -> Token<Session> {
-    let sub = Wallet([7; 20]);
+    let sub = Wallet::of_key([7; 20]);
     let jti = "one".to_owned();
     Token::new(GATE, NOW, NOW + 60, Session { sub, jti })
 }
 
 fn viewing() -> Token<Viewing> {
     let claims = Viewing {
-        sub: Wallet([7; 20]),
+        sub: Wallet::of_key([7; 20]),
         sid: "one".into(),
         content: "c".parse().unwrap(),
         output: "o".parse().unwrap(),
         rules: "0".into(),
+        proven: Vec::new(),
     };
     Token::new(GATE, NOW, NOW + 60, claims)
 }

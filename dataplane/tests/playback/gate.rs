@@ -84,7 +84,9 @@ impl Gate {
         let public = playback_key.verifier().clone();
         let parts = auth::Parts {
             catalog: catalog.clone(),
-            chain: Arc::new(Ethereum::new(&config.chains).unwrap()),
+            chain: Arc::new(
+                Ethereum::new(&config.chains, Arc::new(SystemClock), &registry).unwrap(),
+            ),
             clock: Arc::new(SystemClock),
             session_key: signer(1),
             playback_key,

@@ -121,7 +121,7 @@ struct People;
 impl Identities for People {
     async fn identify(&self, token: &str) -> Result<Principal, IdentityError> {
         let person = |n, creator| Principal {
-            wallet: Wallet([n; 20]),
+            wallet: Wallet::of_key([n; 20]),
             creator,
             admin: false,
         };
@@ -148,11 +148,12 @@ pub fn serve_when_asked() {
 async fn serve(place: Place) {
     let rule = GateRule {
         name: "holders".into(),
-        erc721: Erc721Rule {
+        erc721: Some(Erc721Rule {
             chain: "local".into(),
             contract: format!("0x{}", "72".repeat(20)),
             token_id: None,
-        },
+        }),
+        ..GateRule::default()
     };
     let settings = Settings {
         max_upload_bytes: MAX_BYTES,

@@ -46,10 +46,22 @@ storage:
     forcePathStyle: true
     credentialsSecretName: bucket-credentials
 chains:
-- {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"]}
+- {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"], quorum: 1, finality: Latest, confirmations: 2, maxAgeSeconds: 60}
 rules:
 - name: pass
+  title: Season ticket
+  getUrl: https://tickets.example
   erc721: {chain: main, contract: "0x00000000000000000000000000000000000000A1", tokenId: "7"}
+- {name: badge, erc1155: {chain: main, contract: "0x00000000000000000000000000000000000000A2", tokenId: "7", minimum: "2"}}
+- {name: coins, erc20: {chain: main, contract: "0x00000000000000000000000000000000000000A3", minimum: "1000"}}
+- {name: rich, native: {chain: main, minimum: "1000"}}
+- name: member
+  call: {chain: main, contract: "0x00000000000000000000000000000000000000A4", function: "isMember(address,uint8)", arguments: [$viewer, "2"], minimum: "1"}
+- {name: friends, allowList: {wallets: ["0x00000000000000000000000000000000000000E1"]}}
+- {name: backers, merkle: {root: "0x0000000000000000000000000000000000000000000000000000000000000001"}}
+- {name: everything, allOf: [rich, badge]}
+- {name: anything, anyOf: [rich, badge]}
+- {name: outsiders, not: badge}
 defaultRule: pass
 auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, leaseSeconds: 60, pauseAllowanceSeconds: 600}
 people:

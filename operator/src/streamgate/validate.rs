@@ -12,6 +12,8 @@ use streamgate_crds::{StreamGate, StreamGateSpec};
 
 use super::quantity;
 
+mod rules;
+
 /// A StreamGate whose spec holds no contradiction, with what its children need of its metadata.
 #[derive(Clone, Debug)]
 pub struct ValidatedGate {
@@ -85,6 +87,7 @@ pub fn validate(gate: &StreamGate) -> Result<ValidatedGate, Invalid> {
         "must begin with a letter and hold only lower-case letters, digits and '-', because Services are named after it",
     );
     chains(&spec.chains, &mut problems);
+    rules::check(&spec.rules, &mut problems);
     ladder(&spec.transcode.renditions, &mut problems);
     exposure(spec, &mut problems);
     sign_in(spec, &mut problems);
@@ -117,6 +120,12 @@ fn kept_version(gate: &StreamGate) -> Option<String> {
 fn chains(chains: &[Chain], problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for (i, chain) in chains.iter().enumerate() {
+        let urls: BTreeSet<_> = chain.rpc_urls.iter().collect();
+        problems.unless(
+            urls.len() == chain.rpc_urls.len(),
+            &format!("spec.chains[{i}].rpcUrls"),
+            "lists an endpoint twice, which would count twice towards the quorum: remove one",
+        );
         if let Some(first) = seen.insert(chain.chain_id, &chain.name) {
             problems.add(
                 format!("spec.chains[{i}].chainId"),

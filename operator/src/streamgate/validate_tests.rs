@@ -37,6 +37,49 @@ fn one_chain_id_has_one_entry() {
 }
 
 #[test]
+fn an_endpoint_counts_once() {
+    let urls = ["http://node", "http://node"];
+    refused(
+        json!({"chains": [{"name": "a", "chainId": 1, "rpcUrls": urls}]}),
+        "spec.chains[0].rpcUrls: lists an endpoint twice",
+    );
+}
+
+#[test]
+fn rules_that_nobody_could_check_are_refused() {
+    let call = |function: &str, arguments: Value| {
+        let contract = format!("0x{}", "a1".repeat(20));
+        let call = json!({"chain": "a", "contract": contract, "function": function, "arguments": arguments});
+        json!({"rules": [{"name": "member", "call": call}]})
+    };
+    refused(
+        call("f(address,bool)", json!(["$viewer"])),
+        "spec.rules[0].call.arguments: 1 argument for 2 types",
+    );
+    refused(call("f(bool)", json!(["yes"])), "\"yes\" is no bool");
+    refused(call("f(uint8)", json!(["256"])), "\"256\" is no uint8");
+    refused(call("f(uint7)", json!(["1"])), "uint7 is no type");
+    assert!(
+        problems(call(
+            "f(address,bytes2,uint8)",
+            json!(["$viewer", "0x0102", "255"])
+        ))
+        .is_empty()
+    );
+    let huge = "9".repeat(78);
+    let coins =
+        json!({"chain": "a", "contract": format!("0x{}", "a1".repeat(20)), "minimum": huge});
+    refused(
+        json!({"rules": [{"name": "coins", "erc20": coins}]}),
+        "spec.rules[0].erc20.minimum: is more than 256 bits hold",
+    );
+    refused(
+        json!({"rules": [{"name": "it", "anyOf": ["it"]}]}),
+        "spec.rules[0]: rule \"it\" is too large",
+    );
+}
+
+#[test]
 fn a_node_port_needs_a_service_type_that_has_one() {
     refused(
         json!({"exposure": {"nodePort": 30080}}),

@@ -67,6 +67,12 @@ impl Sessions for Sqlite3Catalog {
         Ok(row.is_some())
     }
 
+    async fn begin_epoch(&self) -> Result<(), CatalogError> {
+        let mut tx = self.write("begin an epoch").await?;
+        next_epoch(&mut tx).await?;
+        tx.commit().await.map_err(failed("begin an epoch"))
+    }
+
     async fn epoch(&self) -> Result<u64, CatalogError> {
         let row = sqlx::query("SELECT number FROM epoch")
             .fetch_one(&self.pool)

@@ -312,4 +312,7 @@ async fn revocation_begins_an_epoch(catalog: &dyn Catalog) {
     catalog.revoke_session("s1").await.unwrap();
     assert!(catalog.session_revoked("s1").await.unwrap());
     assert!(catalog.epoch().await.unwrap() > epoch);
+    let epoch = catalog.epoch().await.unwrap();
+    catalog.begin_epoch().await.unwrap();
+    assert!(catalog.epoch().await.unwrap() > epoch);
 }

@@ -1,54 +1,33 @@
-//! May this wallet watch this content now? Fails closed: whatever cannot be decided is refused.
-
-use std::sync::Arc;
+//! May this viewer watch this content now? Fails closed: whatever cannot be decided is refused.
 
 use async_trait::async_trait;
 use streamgate_contract::ContentId;
-use streamgate_contract::rules::Erc721Rule;
+use streamgate_contract::rules::{Check, Requirement};
 
 use super::Auth;
+use super::evaluate::{Answer, Finding, evaluate};
 use super::rules::{self, Access};
 use crate::ports::Source;
 use crate::ports::catalog::{CatalogError, Content};
-use crate::ports::chain::{ChainError, Wallet};
+use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
-use crate::ports::identity::{Denied, Entitlements, Lease};
+use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 
-/// How long "does not hold" is believed: somebody who has just bought a token waits no longer.
-const NEGATIVE_SECONDS: u64 = 5;
+/// What is in the way when the catalog or a rule is.
+pub const UNDECIDED: &str = "EntitlementUndecided";
 
-/// What a chain said, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    holds: bool,
-    asked: UnixSeconds,
-}
-
-impl Answer {
-    /// Until when it is believed. Counted from the question, so that no chain of caches makes it
-    /// last longer.
-    fn until(&self, lease_seconds: u64) -> UnixSeconds {
-        let seconds = match self.holds {
-            true => lease_seconds,
-            false => lease_seconds.min(NEGATIVE_SECONDS),
-        };
-        self.asked.saturating_add_unsigned(seconds)
-    }
-}
-
+/// Something other than a chain is in the way.
 fn undecided(source: impl Into<Source>) -> Denied {
-    Denied::Undecided(source.into())
+    Denied::Undecided {
+        reason: UNDECIDED,
+        source: source.into(),
+    }
 }
 
 #[async_trait]
 impl Entitlements for Auth {
-    async fn entitle(
-        &self,
-        wallet: Wallet,
-        session: &str,
-        content: &ContentId,
-    ) -> Result<Lease, Denied> {
-        let outcome = self.decide(wallet, session, content).await;
+    async fn entitle(&self, viewer: &Viewer, content: &ContentId) -> Result<Lease, Denied> {
+        let outcome = self.decide(viewer, content).await;
         self.metrics.entitlement(&outcome);
         outcome
     }
@@ -59,42 +38,79 @@ impl Entitlements for Auth {
 }
 
 impl Auth {
-    async fn decide(
-        &self,
-        wallet: Wallet,
-        session: &str,
-        content: &ContentId,
-    ) -> Result<Lease, Denied> {
+    async fn decide(&self, viewer: &Viewer, content: &ContentId) -> Result<Lease, Denied> {
         // Read first: whatever is revoked while we decide ends the lease.
         let epoch = self.epoch().await?;
-        if self.has_ended(session, epoch).await.map_err(undecided)? {
+        let ended = self.has_ended(&viewer.session, epoch).await;
+        if ended.map_err(undecided)? {
             return Err(Denied::SessionEnded);
         }
         let content = self.playable(content).await?;
-        let until = match self.access(&content, wallet) {
-            Access::Granted => self
-                .clock
-                .now()
-                .saturating_add_unsigned(self.settings.lease_seconds),
+        let until = match self.access(&content, viewer.wallet) {
+            Access::Granted => self.lease_end(self.clock.now()),
             Access::Nobody => return Err(Denied::NotPlayable(content.id)),
             Access::OwnerOnly => return Err(Denied::OwnerOnly(content.id)),
-            Access::UnknownRule(name) => {
-                let detail = "is not in spec.rules of the StreamGate; add it or change the content";
-                return Err(undecided(format!("rule {name:?} {detail}")));
-            }
-            Access::Holders(required) => {
-                let answer = self.answer(wallet, &required.erc721).await;
-                let answer = answer.map_err(undecided)?;
-                if !answer.holds {
-                    return Err(Denied::TokenRequired(required));
-                }
-                answer.until(self.settings.lease_seconds)
-            }
+            Access::UnknownRule(name) => return Err(unknown_rule(&name)),
+            Access::InvalidRule(error) => return Err(undecided(error.clone())),
+            Access::Holders(required) => self.admitted(viewer, required).await?,
         };
         Ok(Lease { until, epoch })
     }
 
-    fn access(&self, content: &Content, wallet: Wallet) -> Access {
+    /// Until when the rule admits the viewer.
+    async fn admitted(
+        &self,
+        viewer: &Viewer,
+        required: &Requirement,
+    ) -> Result<UnixSeconds, Denied> {
+        let local = |check: &Check| self.look(viewer, check).unwrap_or(Finding::OPEN);
+        let mut found = evaluate(required, &local);
+        let mut failed = None;
+        if found.answer == Answer::Unknown {
+            let examined = self.examine(viewer, required, Self::remembered).await;
+            found = evaluate(required, &|check| examined.finding(check));
+            failed = examined.failure().cloned();
+        }
+        match (found.answer, failed) {
+            (Answer::Yes, _) => Ok(found.until),
+            (Answer::No, _) => Err(Denied::Required(Box::new(required.clone()))),
+            (Answer::Unknown, Some(error)) => Err(Denied::Undecided {
+                reason: error.reason(),
+                source: error.into(),
+            }),
+            (Answer::Unknown, None) => Err(undecided("nothing was found out about it")),
+        }
+    }
+
+    /// What needs no chain; `None` when a chain must be asked.
+    pub(super) fn look(&self, viewer: &Viewer, check: &Check) -> Option<Finding> {
+        let now = self.clock.now();
+        let yes = match check {
+            Check::AllowList(list) => rules::listed(list, viewer.wallet),
+            Check::Merkle(rule) => {
+                let same = |root: &String| root.eq_ignore_ascii_case(&rule.root);
+                viewer.proven.iter().any(same)
+            }
+            on_chain => {
+                // A contract is itself on its own chain only.
+                let chain = on_chain.chain().and_then(|name| self.chain.id(name))?;
+                let elsewhere = viewer.wallet.chain.is_some_and(|own| own != chain);
+                return elsewhere.then(|| Finding {
+                    answer: Answer::No,
+                    until: self.lease_end(now),
+                });
+            }
+        };
+        let answer = if yes { Answer::Yes } else { Answer::No };
+        let until = self.lease_end(now);
+        Some(Finding { answer, until })
+    }
+
+    fn lease_end(&self, now: UnixSeconds) -> UnixSeconds {
+        now.saturating_add_unsigned(self.settings.lease_seconds)
+    }
+
+    fn access(&self, content: &Content, wallet: Wallet) -> Access<'_> {
         let who = self.principal(wallet);
         rules::access(content, &who, &self.rules, self.default_rule.as_deref())
     }
@@ -110,23 +126,9 @@ impl Auth {
             .map(|_| content)
             .ok_or_else(|| Denied::NotPlayable(id.clone()))
     }
+}
 
-    /// What the chain says, asked once for all who want to know at a time.
-    async fn answer(&self, wallet: Wallet, rule: &Erc721Rule) -> Result<Answer, Arc<ChainError>> {
-        let key = (wallet, rule.clone());
-        let now = self.clock.now();
-        let stale = |answer: Answer| answer.until(self.settings.lease_seconds) <= now;
-        if self.answers.get(&key).await.is_some_and(stale) {
-            self.answers.invalidate(&key).await;
-        }
-        self.answers.try_get_with(key, self.ask(wallet, rule)).await
-    }
-
-    async fn ask(&self, wallet: Wallet, rule: &Erc721Rule) -> Result<Answer, ChainError> {
-        let asked = self.clock.now();
-        let outcome = self.chain.holds(wallet, rule).await;
-        self.metrics.question(&outcome);
-        let holds = outcome?.holds;
-        Ok(Answer { holds, asked })
-    }
+fn unknown_rule(name: &str) -> Denied {
+    let detail = "is not in spec.rules of the StreamGate; add it or change the content";
+    undecided(format!("rule {name:?} {detail}"))
 }

@@ -1,6 +1,9 @@
 //! Why the auth role refuses.
 
+use streamgate_contract::ContentId;
+
 use crate::ports::catalog::CatalogError;
+use crate::ports::chain::ChainError;
 use crate::ports::identity::Denied;
 use crate::tokens::KeyError;
 
@@ -27,9 +30,20 @@ pub enum AuthError {
     /// The signature is another wallet's, or over another message.
     #[error("the signature is not the message's account's; sign with the wallet it names")]
     WrongSigner,
+    /// Whether the wallet signed cannot be found out.
+    #[error("whether the wallet signed cannot be checked now; try again")]
+    Undecided(#[source] ChainError),
     /// The nonce was not given out here, was used, or has expired.
-    #[error("the nonce is unknown, used or expired; ask for a new challenge")]
+    #[error("the nonce is unknown, used, expired or of another challenge; ask for a new challenge")]
     NonceSpent,
+    /// Only owners and admins may ask.
+    #[error(
+        "content {0} is somebody else's; only its owner and admins may try wallets at its rule"
+    )]
+    NotYours(ContentId),
+    /// Something of a proof is no hash.
+    #[error("a proof must be a list of at most 40 hashes, each 0x and 64 hex digits")]
+    MalformedProof,
     /// The content cannot be watched by whoever asks.
     #[error(transparent)]
     Denied(#[from] Denied),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,12 +14,14 @@ use serde_json::json;
 use streamgate_contract::ContentId;
 
 use super::error::AuthError;
-use super::{Auth, Profile};
+use super::{Auth, Profile, merkle};
 use crate::error::{Kind, Problem};
 use crate::layers::authenticate::{SESSION_COOKIE, session_token};
 use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::IdentityError;
+
+mod admission;
 
 /// Largest body of a request; the largest message and its signature fit.
 const MAX_BODY_BYTES: usize = 16 << 10;
@@ -33,6 +36,7 @@ pub fn routes(auth: Arc<Auth>) -> Router {
         .route("/api/v1/auth/logout", post(logout))
         .route("/api/v1/auth/profile", get(profile))
         .route("/api/v1/playback", post(playback))
+        .route("/api/v1/contents/{id}/admission", post(admission::dry_run))
         .route("/.well-known/jwks.json", get(keys))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(auth)
@@ -54,6 +58,33 @@ fn body<T>(body: Body<T>) -> Result<T, Problem> {
         _ => Problem::new(Kind::Invalid, "InvalidBody", rejection.body_text()),
     })?;
     Ok(value)
+}
+
+fn wallet(text: &str) -> Result<Wallet, Problem> {
+    let wallet: Result<Wallet, _> = text.parse();
+    wallet.map_err(|e| Problem::new(Kind::Invalid, "InvalidAddress", e.to_string()))
+}
+
+/// Proofs of places on lists. Each is tried as it is: it can show that a wallet is in the tree of
+/// some root, and never which rule is checked.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct Proofs(Vec<Vec<String>>);
+
+impl Proofs {
+    /// The roots they lead to from a wallet.
+    fn roots(&self, wallet: Wallet) -> Result<Vec<String>, AuthError> {
+        const MAX: usize = 4;
+        let root = |proof: &Vec<String>| {
+            let nodes: Result<Vec<B256>, _> = proof.iter().map(|node| node.parse()).collect();
+            merkle::root(wallet.address, &nodes.ok()?)
+        };
+        // Lists hold accounts that sign with a key: a contract could be anybody's elsewhere.
+        let proofs = self.0.iter().filter(|_| wallet.chain.is_none());
+        let roots: Option<Vec<String>> = proofs.map(root).collect();
+        let roots = roots.filter(|_| self.0.len() <= MAX);
+        roots.ok_or(AuthError::MalformedProof)
+    }
 }
 
 /// RFC 3339 text of a time.
@@ -82,9 +113,7 @@ async fn challenge(
     request: Body<ChallengeRequest>,
 ) -> Result<Response, Problem> {
     let request = body(request)?;
-    let wallet: Result<Wallet, _> = request.address.parse();
-    let wallet =
-        wallet.map_err(|e| Problem::new(Kind::Invalid, "InvalidAddress", e.to_string()))?;
+    let wallet = wallet(&request.address)?;
     let challenge = auth.challenge(wallet, request.chain_id).await?;
     let expires = rfc3339(challenge.expires);
     Ok(secret(
@@ -159,6 +188,8 @@ async fn profile(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Re
 #[serde(deny_unknown_fields)]
 struct PlaybackRequest {
     content: ContentId,
+    #[serde(default)]
+    proofs: Proofs,
 }
 
 async fn playback(
@@ -167,7 +198,9 @@ async fn playback(
     request: Body<PlaybackRequest>,
 ) -> Result<Response, Problem> {
     let who = session(&auth, &headers).await?;
-    let playback = auth.playback(&who, &body(request)?.content).await?;
+    let request = body(request)?;
+    let proven = request.proofs.roots(who.principal.wallet)?;
+    let playback = auth.playback(&who, &request.content, proven).await?;
     let expires = rfc3339(playback.expires);
     Ok(secret(
         json!({"url": playback.url, "path": playback.path, "expiresAt": expires}),
@@ -199,8 +232,14 @@ impl From<AuthError> for Problem {
             AuthError::Foreign(_) => refused(Kind::Unauthenticated, "ForeignMessage"),
             AuthError::OutOfTime(_) => refused(Kind::Unauthenticated, "MessageOutOfTime"),
             AuthError::WrongSigner => refused(Kind::Unauthenticated, "WrongSigner"),
+            AuthError::Undecided(cause) => {
+                let detail = "whether the wallet signed cannot be checked now";
+                crate::error::unavailable(&error, cause.reason(), detail)
+            }
             AuthError::NonceSpent => refused(Kind::Unauthenticated, "NonceSpent"),
             AuthError::Denied(denied) => denied.into(),
+            AuthError::NotYours(_) => refused(Kind::Forbidden, "NotYours"),
+            AuthError::MalformedProof => refused(Kind::Invalid, "MalformedProof"),
             AuthError::Key(_) | AuthError::Clock | AuthError::Catalog(_) => {
                 Problem::internal(&error)
             }

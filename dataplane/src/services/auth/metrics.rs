@@ -4,7 +4,8 @@ use prometheus::{IntCounterVec, Opts, Registry};
 
 use super::error::AuthError;
 use super::sign_in::SignedIn;
-use crate::ports::chain::{ChainError, Holding};
+use super::watch::News;
+use crate::ports::chain::{ChainError, Reading};
 use crate::ports::identity::{Denied, Lease};
 
 /// The families.
@@ -12,6 +13,7 @@ pub struct Metrics {
     sign_ins: IntCounterVec,
     entitlements: IntCounterVec,
     questions: IntCounterVec,
+    news: IntCounterVec,
 }
 
 fn counter(
@@ -24,6 +26,15 @@ fn counter(
     for outcome in outcomes {
         family.with_label_values(&[outcome]);
     }
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn news(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let name = "streamgate_auth_chain_news_total";
+    let help = "What the endpoints of a chain showed to have changed: tokens that moved, blocks \
+                that were replaced, and times when blocks were missed.";
+    let family = IntCounterVec::new(Opts::new(name, help), &["chain", "what"])?;
     registry.register(Box::new(family.clone()))?;
     Ok(family)
 }
@@ -49,13 +60,19 @@ impl Metrics {
                 "Questions to chains, by outcome; answers that were remembered are not asked again.",
                 &["holds", "does_not_hold", "failed"],
             )?,
+            news: news(registry)?,
         })
     }
 
     pub fn sign_in(&self, outcome: &Result<SignedIn, AuthError>) {
         let outcome = match outcome {
             Ok(_) => "granted",
-            Err(AuthError::Catalog(_) | AuthError::Key(_) | AuthError::Clock) => "failed",
+            Err(
+                AuthError::Catalog(_)
+                | AuthError::Key(_)
+                | AuthError::Clock
+                | AuthError::Undecided(_),
+            ) => "failed",
             Err(_) => "refused",
         };
         self.sign_ins.with_label_values(&[outcome]).inc();
@@ -64,15 +81,25 @@ impl Metrics {
     pub fn entitlement(&self, outcome: &Result<Lease, Denied>) {
         let outcome = match outcome {
             Ok(_) => "granted",
-            Err(Denied::Undecided(_)) => "undecided",
+            Err(Denied::Undecided { .. }) => "undecided",
             Err(_) => "denied",
         };
         self.entitlements.with_label_values(&[outcome]).inc();
     }
 
-    pub fn question(&self, outcome: &Result<Holding, ChainError>) {
+    pub fn news(&self, chain: &str, news: &News) {
+        let count = |what, times: usize| {
+            let family = self.news.with_label_values(&[chain, what]);
+            family.inc_by(times as u64);
+        };
+        count("move", news.moves.len());
+        count("reorganisation", usize::from(news.orphaned.is_some()));
+        count("gap", usize::from(news.lost));
+    }
+
+    pub fn question(&self, outcome: &Result<Reading, ChainError>) {
         let outcome = match outcome {
-            Ok(Holding { holds: true, .. }) => "holds",
+            Ok(Reading { holds: true, .. }) => "holds",
             Ok(_) => "does_not_hold",
             Err(_) => "failed",
         };

@@ -4,12 +4,13 @@ use std::fmt;
 
 use streamgate_contract::ContentId;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::rules::{Check, MerkleRule};
 
 use super::Auth;
 use super::error::AuthError;
 use super::sessions::Profile;
 use crate::ports::clock::UnixSeconds;
-use crate::ports::identity::{Denied, Entitlements};
+use crate::ports::identity::{Denied, Entitlements, Viewer};
 use crate::tokens::{Token, Viewing};
 
 /// A way to watch.
@@ -39,24 +40,50 @@ fn end(plan: &Plan, pause_seconds: u64, now: UnixSeconds) -> UnixSeconds {
 
 impl Auth {
     /// Makes a handle for somebody who may watch the content now.
-    pub async fn playback(&self, who: &Profile, id: &ContentId) -> Result<Playback, AuthError> {
-        let wallet = who.principal.wallet;
-        self.entitle(wallet, &who.session, id).await?;
+    /// `proven` are roots the wallet was proven to be in; they open nothing but rules that name them.
+    pub async fn playback(
+        &self,
+        who: &Profile,
+        id: &ContentId,
+        proven: Vec<String>,
+    ) -> Result<Playback, AuthError> {
+        let viewer = Viewer {
+            wallet: who.principal.wallet,
+            session: who.session.clone(),
+            proven: self.wanted(proven),
+        };
+        self.entitle(&viewer, id).await?;
         let output = self.catalog.playable_output(id).await?;
         let output = output.ok_or_else(|| Denied::NotPlayable(id.clone()))?;
         let plan = self.catalog.output(&output).await?.plan;
         let now = self.clock.now();
         let expires = end(&plan, self.settings.pause_allowance_seconds, now);
         let viewing = Viewing {
-            sub: wallet,
-            sid: who.session.clone(),
+            sub: viewer.wallet,
+            sid: viewer.session,
             content: id.clone(),
             output,
             rules: self.rules_hash.clone(),
+            proven: viewer.proven,
         };
         let handle = Token::new(&self.public_url, now, expires, viewing);
         let path = format!("/v/{}/master.m3u8", self.playback_key.sign(&handle)?);
         let url = format!("{}{path}", self.public_url);
         Ok(Playback { path, url, expires })
+    }
+
+    /// Those roots that some rule names: nothing else needs to ride in a handle.
+    fn wanted(&self, mut proven: Vec<String>) -> Vec<String> {
+        let checks: Vec<_> = self.rules.usable().flat_map(|r| r.checks()).collect();
+        let named = |root: &String| {
+            let same = |rule: &MerkleRule| rule.root.eq_ignore_ascii_case(root);
+            checks
+                .iter()
+                .any(|c| matches!(c, Check::Merkle(rule) if same(rule)))
+        };
+        proven.retain(named);
+        proven.sort_unstable();
+        proven.dedup();
+        proven
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alloy_primitives::Address;
+use sha2::{Digest, Sha256};
 
 use super::Auth;
 use super::error::AuthError;
@@ -51,6 +52,21 @@ fn later(now: UnixSeconds, seconds: u64) -> UnixSeconds {
     now.saturating_add_unsigned(seconds)
 }
 
+/// The nonce as it is remembered: it is good for the account, chain and place it was asked for.
+fn bound(message: &Message) -> String {
+    let Message {
+        nonce,
+        address,
+        chain_id,
+        domain,
+        uri,
+        ..
+    } = message;
+    let domain = domain.to_ascii_lowercase();
+    let text = format!("{nonce}\n{address}\n{chain_id}\n{domain}\n{uri}");
+    hex::encode(Sha256::digest(text))
+}
+
 impl Auth {
     /// Writes a message for `wallet` and remembers its nonce.
     pub async fn challenge(
@@ -58,14 +74,17 @@ impl Auth {
         wallet: Wallet,
         chain_id: Option<u64>,
     ) -> Result<Challenge, AuthError> {
-        let chain_id = chain_id.or(self.chain_ids.first().copied()).unwrap_or(1);
+        let asked = wallet.chain.or(chain_id);
+        let chain_id = asked.or(self.chain_ids.first().copied()).unwrap_or(1);
         if !self.chain_ids.contains(&chain_id) {
             return Err(AuthError::UnknownChain(chain_id));
         }
         let now = self.clock.now();
         let expires = later(now, self.settings.challenge_seconds);
         let message = self.message(wallet, chain_id, now, expires)?;
-        self.catalog.put_nonce(&message.nonce, now, expires).await?;
+        self.catalog
+            .put_nonce(&bound(&message), now, expires)
+            .await?;
         let message = message.to_string();
         Ok(Challenge { message, expires })
     }
@@ -80,7 +99,7 @@ impl Auth {
         Ok(Message {
             scheme: None,
             domain: self.settings.domain.clone(),
-            address: Address::from(wallet.0),
+            address: Address::from(wallet.address),
             statement: Some(STATEMENT.to_owned()),
             uri: self.public_url.clone(),
             chain_id,
@@ -104,9 +123,10 @@ impl Auth {
         let now = self.clock.now();
         let message: Message = text.parse()?;
         verify::check(&message, &self.expected(), now)?;
-        let wallet = verify::signer(&message, text, signature)?;
+        let signature = verify::signature(signature)?;
+        let wallet = self.signer(&message, text, &signature).await?;
         // Last, so that only the wallet itself can spend its nonce.
-        if !self.catalog.take_nonce(&message.nonce, now).await? {
+        if !self.catalog.take_nonce(&bound(&message), now).await? {
             return Err(AuthError::NonceSpent);
         }
         let expires = later(now, self.settings.session_seconds);

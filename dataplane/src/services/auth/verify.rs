@@ -1,11 +1,12 @@
 //! Is a signed message a sign-in here and now? Pure: the nonce alone is taken elsewhere.
-//! Source: EIP-4361 (checks), EIP-191 (what is signed), EIP-2 (no second form of a signature).
+//! Source: EIP-4361 (checks), EIP-191 (what is signed), EIP-2 (no second form of a
+//! signature), EIP-6492 (signatures of wallets that are not deployed yet).
 
-use alloy_primitives::Signature;
+use alloy_primitives::{Address, B256, Bytes, Signature, fixed_bytes};
+use alloy_sol_types::SolValue;
 
 use super::error::AuthError;
 use super::siwe::Message;
-use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 
 /// How far a wallet's clock may be ahead of ours.
@@ -64,21 +65,50 @@ fn check_times(message: &Message, life: u64, now: UnixSeconds) -> Result<(), Aut
     }
 }
 
-/// The wallet that signed `text`, when it is the one `message` names.
-pub fn signer(message: &Message, text: &str, signature: &str) -> Result<Wallet, AuthError> {
-    let digits = signature.strip_prefix("0x").unwrap_or_default();
-    let mut bytes = [0; 65];
-    hex::decode_to_slice(digits, &mut bytes)
+/// Longest signature that is looked at: a wallet's own, with the call that deploys the wallet.
+const MAX_SIGNATURE_BYTES: usize = 6 << 10;
+/// Ends a signature that says how its wallet is deployed (EIP-6492).
+const WRAPPED: [u8; 32] =
+    fixed_bytes!("6492649264926492649264926492649264926492649264926492649264926492").0;
+
+/// The bytes of a signature.
+pub fn signature(text: &str) -> Result<Vec<u8>, AuthError> {
+    let digits = text.strip_prefix("0x").unwrap_or_default();
+    if digits.is_empty() || digits.len() > 2 * MAX_SIGNATURE_BYTES {
+        let what = "must be 0x and 2 to 12288 hex digits";
+        return Err(AuthError::InvalidSignature(what));
+    }
+    let what = AuthError::InvalidSignature("must be 0x and an even number of hex digits");
+    hex::decode(digits).map_err(|_| what)
+}
+
+/// Did the key of `account` sign? Source: EIP-191, EIP-2.
+pub fn by_key(account: Address, hash: B256, signature: &[u8]) -> Result<(), AuthError> {
+    let bytes: &[u8; 65] = signature
+        .try_into()
         .map_err(|_| AuthError::InvalidSignature("must be 0x and 130 hex digits"))?;
-    let signature = Signature::from_raw_array(&bytes)
+    let signature = Signature::from_raw_array(bytes)
         .map_err(|_| AuthError::InvalidSignature("must end with its parity (27 or 28)"))?;
     if signature.normalize_s().is_some() {
         return Err(AuthError::InvalidSignature(
             "must have a low s value (EIP-2)",
         ));
     }
-    match signature.recover_address_from_msg(text) {
-        Ok(address) if address == message.address => Ok(Wallet(address.into_array())),
+    match signature.recover_address_from_prehash(&hash) {
+        Ok(address) if address == account => Ok(()),
         _ => Err(AuthError::WrongSigner),
     }
+}
+
+/// A signature with the factory that deploys its wallet and the call that does it.
+pub type Wrapped = (Address, Bytes, Bytes);
+
+/// What a wrapped signature holds; `None` when it is not wrapped.
+pub fn unwrap(signature: &[u8]) -> Option<Result<Wrapped, AuthError>> {
+    let (content, end) = signature.split_last_chunk::<32>()?;
+    let what = "ends like one of EIP-6492 and holds something else";
+    (*end == WRAPPED).then(|| {
+        let content = Wrapped::abi_decode_params_validate(content);
+        content.map_err(|_| AuthError::InvalidSignature(what))
+    })
 }

@@ -10,25 +10,27 @@ use streamgate_contract::ContentId;
 use super::error::StreamingError;
 use super::metrics::Metrics;
 use crate::ports::clock::{Clock, UnixSeconds};
-use crate::ports::identity::{Denied, Entitlements, Lease};
+use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::tokens::{Token, TokenError, Verifier, Viewing};
 
-/// Oldest epoch that is acted on, in seconds.
-const MAX_EPOCH_AGE: i64 = 10;
+/// Oldest epoch that is acted on, in milliseconds: a replica that is cut off stops serving as soon as
+/// the others hear of a revocation.
+const MAX_EPOCH_AGE: i64 = 1_500;
 /// Most handles and leases that are remembered; more are verified and asked again.
 const MAX_REMEMBERED: u64 = 100_000;
 /// How often a lease is asked for a request when revocations keep coming.
 const ATTEMPTS: usize = 3;
 
-/// A session watching a content under a set of rules.
-type Seat = (String, ContentId, String);
+/// A session watching a content under a set of rules, with what it has proven.
+type Seat = (String, ContentId, String, Vec<String>);
 /// A verified handle: what it says, and its end.
 type Verified = (Arc<Viewing>, UnixSeconds);
 
 #[derive(Clone, Copy)]
 struct Epoch {
     number: u64,
-    read: UnixSeconds,
+    /// Milliseconds.
+    read: i64,
 }
 
 /// The guard.
@@ -70,7 +72,7 @@ impl Admission {
     /// Reads the revocation epoch.
     pub async fn refresh_epoch(&self) -> Result<(), Denied> {
         // The time before the question: the answer may be as old as that.
-        let read = self.clock.now();
+        let read = self.clock.now_milliseconds();
         let number = self.entitlements.epoch().await?;
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Epoch { number, read });
         Ok(())
@@ -79,7 +81,7 @@ impl Admission {
     /// The epoch, if it is fresh.
     pub fn epoch(&self) -> Result<u64, StreamingError> {
         let known = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = self.clock.now().saturating_sub(MAX_EPOCH_AGE);
+        let oldest = self.clock.now_milliseconds().saturating_sub(MAX_EPOCH_AGE);
         let fresh = known.filter(|epoch| epoch.read >= oldest);
         fresh
             .map(|epoch| epoch.number)
@@ -134,6 +136,7 @@ impl Admission {
             viewing.sid.clone(),
             viewing.content.clone(),
             viewing.rules.clone(),
+            viewing.proven.clone(),
         );
         for _ in 0..ATTEMPTS {
             match self.leases.get(&seat).await {
@@ -141,9 +144,12 @@ impl Admission {
                 Some(_) => self.leases.invalidate(&seat).await,
                 None => {}
             }
-            let ask = self
-                .entitlements
-                .entitle(viewing.sub, &viewing.sid, &viewing.content);
+            let viewer = Viewer {
+                wallet: viewing.sub,
+                session: viewing.sid.clone(),
+                proven: viewing.proven.clone(),
+            };
+            let ask = self.entitlements.entitle(&viewer, &viewing.content);
             let lease = self.leases.try_get_with(seat.clone(), ask).await;
             // The question may have been asked before the revocation we know of.
             if holds(lease.map_err(StreamingError::Denied)?, epoch, now) {

@@ -54,7 +54,7 @@ impl Metrics {
     }
 
     pub fn admission(&self, outcome: &Result<Arc<Viewing>, StreamingError>) {
-        let undecided = |denied: &Denied| matches!(denied, Denied::Undecided(_));
+        let undecided = |denied: &Denied| matches!(denied, Denied::Undecided { .. });
         match outcome {
             Ok(_) => self.admitted.inc(),
             Err(StreamingError::EpochStale) => self.undecided.inc(),

@@ -3,4 +3,5 @@
 mod fixture;
 mod guard;
 mod live;
+mod revoked;
 mod segments;

@@ -37,7 +37,8 @@ async fn world() -> World {
     };
     let rule = |name: &str| GateRule {
         name: name.into(),
-        erc721: erc721.clone(),
+        erc721: Some(erc721.clone()),
+        ..GateRule::default()
     };
     let settings = Settings {
         max_upload_bytes: 64 << 20,
@@ -58,7 +59,7 @@ async fn world() -> World {
 
 fn creator(n: u8) -> Principal {
     Principal {
-        wallet: Wallet([n; 20]),
+        wallet: Wallet::of_key([n; 20]),
         creator: true,
         admin: false,
     }

@@ -92,6 +92,11 @@ fn chains(gate: &ValidatedGate) -> Vec<Chain> {
             name: chain.name.clone(),
             chain_id: chain.chain_id,
             rpc_urls: chain.rpc_urls.clone(),
+            // At most 8, so it fits.
+            quorum: chain.quorum as usize,
+            finality: chain.finality,
+            confirmations: chain.confirmations.into(),
+            max_age_seconds: chain.max_age_seconds.into(),
         })
         .collect()
 }

@@ -116,10 +116,38 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("chains[].name", json!("side")),
         ("chains[].chainId", json!(5)),
         ("chains[].rpcUrls[]", json!("http://other:8545")),
+        ("chains[].quorum", json!(2)),
+        ("chains[].finality", json!("Safe")),
+        ("chains[].confirmations", json!(3)),
+        ("chains[].maxAgeSeconds", json!(61)),
         ("rules[].name", json!("ticket")),
+        ("rules[].title", json!("Other pass")),
+        ("rules[].getUrl", json!("https://other.example")),
         ("rules[].erc721.chain", json!("side")),
         ("rules[].erc721.contract", json!(wallet)),
         ("rules[].erc721.tokenId", json!("8")),
+        ("rules[].erc1155.chain", json!("side")),
+        ("rules[].erc1155.contract", json!(wallet)),
+        ("rules[].erc1155.tokenId", json!("8")),
+        ("rules[].erc1155.minimum", json!("8")),
+        ("rules[].erc20.chain", json!("side")),
+        ("rules[].erc20.contract", json!(wallet)),
+        ("rules[].erc20.minimum", json!("8")),
+        ("rules[].native.chain", json!("side")),
+        ("rules[].native.minimum", json!("8")),
+        ("rules[].call.chain", json!("side")),
+        ("rules[].call.contract", json!(wallet)),
+        ("rules[].call.function", json!("isFriend(address,uint8)")),
+        ("rules[].call.arguments[]", json!(wallet)),
+        ("rules[].call.minimum", json!("8")),
+        ("rules[].allowList.wallets[]", json!(wallet)),
+        (
+            "rules[].merkle.root",
+            json!(format!("0x{}", "01".repeat(32))),
+        ),
+        ("rules[].allOf[]", json!("coins")),
+        ("rules[].anyOf[]", json!("coins")),
+        ("rules[].not", json!("coins")),
         ("defaultRule", json!("ticket")),
         ("auth.domain", json!("other.example")),
         ("auth.challengeSeconds", json!(121)),
@@ -174,7 +202,20 @@ fn set(spec: &mut Value, path: &str, value: &Value) {
         *entry(spec, path) = value.clone();
         return;
     };
-    set(entry(spec, head), rest, value);
+    match head.strip_suffix("[]") {
+        Some(list) => set_first(&mut spec[list], head, rest, value),
+        None => set(entry(spec, head), rest, value),
+    }
+}
+
+/// Sets the leaf at `rest` in the first entry of a list that has it: of things that have one kind
+/// each, no entry has every field.
+fn set_first(list: &mut Value, path: &str, rest: &str, value: &Value) {
+    let pointer = format!("/{}", rest.replace("[]", "/0").replace('.', "/"));
+    let entries = list.as_array_mut().unwrap().iter_mut();
+    let entry = entries.into_iter().find(|e| e.pointer(&pointer).is_some());
+    let entry = entry.unwrap_or_else(|| panic!("the full sample lacks {path}{rest}"));
+    set(entry, rest, value);
 }
 
 /// The field of this name; its first entry for `name[]`, and of a map for `*`.

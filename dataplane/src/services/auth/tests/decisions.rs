@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::ports::catalog::{Content, ContentState, Contents, Outputs, suite};
-use crate::ports::identity::{Denied, Entitlements, Lease};
+use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::services::auth::fixture::{
     Account, CONTRACT, Generous, LEASE, NOW, World, admin, config, owner,
 };
@@ -14,10 +13,15 @@ use crate::services::auth::rules;
 
 async fn ask(world: &World, account: &Account, content: &str) -> Result<Lease, Denied> {
     let content = content.parse().unwrap();
-    world
-        .auth
-        .entitle(account.wallet(), "session", &content)
-        .await
+    world.auth.entitle(&viewer(account), &content).await
+}
+
+fn viewer(account: &Account) -> Viewer {
+    Viewer {
+        wallet: account.wallet(),
+        session: "session".into(),
+        proven: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -37,7 +41,10 @@ async fn a_rule_that_does_not_exist_admits_nobody() {
     let world = World::generous().await;
     world.content("c", Some("forgotten")).await;
     let refused = ask(&world, &Account::new(9), "c").await;
-    assert!(matches!(refused, Err(Denied::Undecided(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Denied::Undecided { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -114,8 +121,7 @@ async fn many_who_ask_at_once_cost_one_question_and_a_lease_ends_with_its_answer
 async fn on_a_real_node_the_holder_is_admitted_until_the_token_moves() {
     let node = Anvil::start().await;
     let config = config(&node.url, CHAIN_ID);
-    let chain = Ethereum::new(&config.chains).unwrap();
-    let world = World::new(Arc::new(chain), config).await;
+    let world = World::on_chains(config).await;
     world.content("c", Some("holders")).await;
     let (holder, stranger) = (Account::new(8), Account::new(9));
     let [contract, _] = node.erc721(holder.wallet(), "7001").await;
@@ -123,13 +129,11 @@ async fn on_a_real_node_the_holder_is_admitted_until_the_token_moves() {
 
     assert!(ask(&world, &holder, "c").await.is_ok());
     let refused = ask(&world, &stranger, "c").await;
-    let Err(Denied::TokenRequired(required)) = refused else {
+    let Err(Denied::Required(required)) = refused else {
         panic!("{refused:?}")
     };
-    assert_eq!(
-        (required.rule.as_str(), required.erc721.contract.as_str()),
-        ("holders", CONTRACT)
-    );
+    assert_eq!(required.rule, "holders");
+    assert_eq!(required.checks()[0].contract(), Some(CONTRACT));
 
     node.transfer(holder.wallet(), stranger.wallet(), "7001")
         .await;
@@ -140,10 +144,7 @@ async fn on_a_real_node_the_holder_is_admitted_until_the_token_moves() {
     );
     world.clock.advance(LEASE - 5);
     let refused = ask(&world, &holder, "c").await;
-    assert!(
-        matches!(refused, Err(Denied::TokenRequired(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Denied::Required(_))), "{refused:?}");
 
     drop(node);
     assert!(
@@ -152,7 +153,10 @@ async fn on_a_real_node_the_holder_is_admitted_until_the_token_moves() {
     );
     world.clock.advance(LEASE);
     let refused = ask(&world, &stranger, "c").await;
-    assert!(matches!(refused, Err(Denied::Undecided(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Denied::Undecided { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -162,7 +166,7 @@ async fn a_handle_lasts_for_the_duration_and_the_pause() {
     let (_, profile) = world.sign_in(&owner()).await;
     let playback = world
         .auth
-        .playback(&profile, &"c".parse().unwrap())
+        .playback(&profile, &"c".parse().unwrap(), Vec::new())
         .await
         .unwrap();
     // The plan lasts 44 ticks of 40 ms: two seconds, rounded up.
@@ -186,6 +190,6 @@ fn the_hash_of_rules_tells_them_apart_in_any_order() {
     two.reverse();
     assert_eq!(rules::hash(&two, None), hash);
     assert_ne!(rules::hash(&two, Some("holders")), hash);
-    two[0].erc721.token_id = Some("1".into());
+    two[0].erc721.as_mut().unwrap().token_id = Some("1".into());
     assert_ne!(rules::hash(&two, None), hash);
 }

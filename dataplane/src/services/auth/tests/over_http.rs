@@ -7,7 +7,7 @@ use crate::services::auth::fixture::{Account, World, owner, text};
 use crate::services::auth::http::routes;
 
 /// Serves a router on loopback until the test ends.
-async fn serve(router: axum::Router) -> String {
+pub(super) async fn serve(router: axum::Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -19,7 +19,7 @@ fn client() -> Client {
     Client::new()
 }
 
-async fn post(url: &str, path: &str, token: Option<&str>, body: &Value) -> Response {
+pub(super) async fn post(url: &str, path: &str, token: Option<&str>, body: &Value) -> Response {
     let mut request = client().post(format!("{url}{path}")).json(body);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -27,7 +27,7 @@ async fn post(url: &str, path: &str, token: Option<&str>, body: &Value) -> Respo
     request.send().await.unwrap()
 }
 
-async fn json_of(response: Response) -> (StatusCode, Value) {
+pub(super) async fn json_of(response: Response) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap())
 }
 

@@ -31,7 +31,7 @@ async fn the_challenge_is_a_message_of_this_gate() {
          Sign in to StreamGate. This costs nothing and moves nothing.\n\n\
          URI: {GATE}\nVersion: 1\nChain ID: 1\nNonce: {}\nIssued At: 2026-11-24T03:00:00Z\n\
          Expiration Time: 2026-11-24T03:05:00Z",
-        alloy_primitives::Address::from(Account::new(7).wallet().0),
+        alloy_primitives::Address::from(Account::new(7).wallet().address),
         nonce.lines().next().unwrap()
     );
     assert_eq!(challenge.message, expected);
@@ -210,6 +210,7 @@ async fn a_handle_or_anothers_token_is_no_session() {
         content: "c".parse().unwrap(),
         output: "o".parse().unwrap(),
         rules: String::new(),
+        proven: Vec::new(),
     };
     let viewing = Token::new(GATE, NOW, NOW + 60, viewing);
     assert!(

@@ -1,11 +1,8 @@
 //! Who is let in: on every playlist, init segment and segment.
 
-use std::sync::Arc;
-
 use reqwest::Method;
 
 use super::fixture::{Stage, files};
-use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::ports::catalog::Contents;
 use crate::services::auth::fixture::{Account, CONTRACT, GATE, LEASE, NOW, World, config, owner};
@@ -19,6 +16,7 @@ fn viewing(content: &str, output: &str) -> Viewing {
         content: content.parse().unwrap(),
         output: output.parse().unwrap(),
         rules: "0".into(),
+        proven: Vec::new(),
     }
 }
 
@@ -135,7 +133,7 @@ async fn signing_out_and_taking_down_end_running_streams() {
     let playback = stage
         .world
         .auth
-        .playback(&profile, &"c".parse().unwrap())
+        .playback(&profile, &"c".parse().unwrap(), Vec::new())
         .await
         .unwrap();
     let handle = playback.path.split('/').nth(2).unwrap().to_owned();
@@ -160,7 +158,7 @@ async fn a_replica_that_hears_nothing_of_revocations_refuses() {
     let stage = Stage::new(World::generous().await).await;
     let files = files(&stage.published("c", None).await);
     let handle = stage.world.handle(&owner(), "c").await;
-    stage.world.clock.advance(10);
+    stage.world.clock.advance(1);
     assert!(stage.streaming.ready());
     all(&stage, &handle, &files, 200, "").await;
     stage.world.clock.advance(1);
@@ -174,8 +172,7 @@ async fn a_replica_that_hears_nothing_of_revocations_refuses() {
 async fn on_a_real_node_the_holder_plays_through_leases_until_the_token_moves() {
     let node = Anvil::start().await;
     let config = config(&node.url, CHAIN_ID);
-    let chain = Ethereum::new(&config.chains).unwrap();
-    let stage = Stage::new(World::new(Arc::new(chain), config).await).await;
+    let stage = Stage::new(World::on_chains(config).await).await;
     let files = files(&stage.published("c", Some("holders")).await);
     let (holder, stranger) = (Account::new(8), Account::new(9));
     node.erc721(holder.wallet(), "7001").await;
@@ -215,5 +212,5 @@ async fn on_a_real_node_the_holder_plays_through_leases_until_the_token_moves() 
     stage.wait(LEASE - 1).await;
     all(&stage, &strangers, &files, 200, "").await;
     stage.wait(1).await;
-    all(&stage, &strangers, &files[..2], 503, "EntitlementUndecided").await;
+    all(&stage, &strangers, &files[..2], 503, "ChainUnavailable").await;
 }

@@ -1,0 +1,173 @@
+//! What the tests of a rule say of a viewer: lists looked up, chains asked, each question once for
+//! all who want to know at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, join_all};
+use streamgate_contract::rules::{Check, Requirement};
+
+use super::Auth;
+use super::evaluate::{Answer, Finding};
+use super::revocations::{Key, is_logged};
+use crate::ports::chain::{Block, ChainError, Wallet};
+use crate::ports::clock::UnixSeconds;
+use crate::ports::identity::Viewer;
+
+/// How long "does not hold" is believed: somebody who has just bought a token waits no longer.
+const NEGATIVE_SECONDS: u64 = 5;
+
+/// What a chain said, when, and of which block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    holds: bool,
+    asked: UnixSeconds,
+    /// What was known to have ended when it was asked.
+    generation: u64,
+    /// The block it is true at.
+    pub block: Block,
+}
+
+impl Said {
+    /// Until when it is believed. Counted from the question, so that no chain of caches makes it
+    /// last longer.
+    fn until(&self, lease_seconds: u64) -> UnixSeconds {
+        let seconds = match self.holds {
+            true => lease_seconds,
+            false => lease_seconds.min(NEGATIVE_SECONDS),
+        };
+        self.asked.saturating_add_unsigned(seconds)
+    }
+}
+
+impl Finding {
+    /// Nothing is known.
+    pub const OPEN: Self = Self {
+        answer: Answer::Unknown,
+        until: UnixSeconds::MIN,
+    };
+}
+
+/// What a test rests on: no chain at all, a block, or what is in the way.
+pub type Ground = Result<Option<Block>, Arc<ChainError>>;
+
+/// What was found out about the tests of a rule.
+#[derive(Debug, Default)]
+pub struct Examined(HashMap<Check, (Finding, Ground)>);
+
+impl Examined {
+    /// What was found out about a test.
+    pub fn finding(&self, check: &Check) -> Finding {
+        self.0.get(check).map_or(Finding::OPEN, |(found, _)| *found)
+    }
+
+    /// What that rests on.
+    pub fn ground(&self, check: &Check) -> Option<&Ground> {
+        self.0.get(check).map(|(_, ground)| ground)
+    }
+
+    /// Why something could not be found out.
+    pub fn failure(&self) -> Option<&Arc<ChainError>> {
+        // The same for the same failures, whatever order the table has.
+        let failures = self
+            .0
+            .values()
+            .filter_map(|(_, ground)| ground.as_ref().err());
+        failures.min_by_key(|error| error.reason())
+    }
+}
+
+type Asked<'a> = BoxFuture<'a, Result<Said, Arc<ChainError>>>;
+
+impl Auth {
+    /// Finds out everything about the tests of a rule, asking chains by `ask`.
+    pub(super) async fn examine<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        required: &'a Requirement,
+        ask: fn(&'a Self, Wallet, &'a Check) -> Asked<'a>,
+    ) -> Examined {
+        let one = |check: &'a Check| async move {
+            let found = match self.look(viewer, check) {
+                Some(finding) => (finding, Ok(None)),
+                None => match ask(self, viewer.wallet, check).await {
+                    Ok(said) => (self.read(said), Ok(Some(said.block))),
+                    Err(error) => (Finding::OPEN, Err(error)),
+                },
+            };
+            (check.clone(), found)
+        };
+        let found = join_all(required.checks().into_iter().map(one)).await;
+        Examined(found.into_iter().collect())
+    }
+
+    fn read(&self, said: Said) -> Finding {
+        Finding {
+            answer: if said.holds { Answer::Yes } else { Answer::No },
+            until: said.until(self.settings.lease_seconds),
+        }
+    }
+
+    /// What the chain says, as far as it was asked lately and nothing moved since.
+    pub(super) fn remembered<'a>(&'a self, wallet: Wallet, check: &'a Check) -> Asked<'a> {
+        Box::pin(async move {
+            let entry = (wallet, check.clone());
+            let now = self.clock.now();
+            let key = Key::of(check, wallet.address);
+            if let Some(key) = &key {
+                self.refuse_deaf(check, now)?;
+                let until = now.saturating_add_unsigned(self.settings.lease_seconds);
+                self.revocations.rests_on(key.clone(), now, until);
+            }
+            let stale = |said: Said| {
+                let moved = |key| {
+                    let block = said.block.number;
+                    !self.revocations.stands(key, said.generation, block)
+                };
+                said.until(self.settings.lease_seconds) <= now || key.as_ref().is_some_and(moved)
+            };
+            if self.answers.get(&entry).await.is_some_and(stale) {
+                self.answers.invalidate(&entry).await;
+            }
+            let ask = self.ask(wallet, check);
+            self.answers.try_get_with(entry, ask).await
+        })
+    }
+
+    /// Without news of what moves, nobody is admitted by what logs would have told.
+    fn refuse_deaf(&self, check: &Check, now: UnixSeconds) -> Result<(), Arc<ChainError>> {
+        let chain = check.chain().unwrap_or_default();
+        let deaf = is_logged(check) && self.revocations.is_deaf(chain, now);
+        match deaf {
+            true => Err(Arc::new(ChainError::Unwatched(chain.to_owned()))),
+            false => Ok(()),
+        }
+    }
+
+    /// What the chain says now.
+    pub(super) fn anew<'a>(&'a self, wallet: Wallet, check: &'a Check) -> Asked<'a> {
+        Box::pin(async move { self.ask(wallet, check).await.map_err(Arc::new) })
+    }
+
+    async fn ask(&self, wallet: Wallet, check: &Check) -> Result<Said, ChainError> {
+        let asked = self.clock.now();
+        let generation = self.revocations.generation();
+        let outcome = self.chain.read(wallet.address, check).await;
+        self.metrics.question(&outcome);
+        let reading = outcome?;
+        tracing::debug!(
+            chain = check.chain(),
+            block = reading.block.number,
+            hash = hex::encode(reading.block.hash),
+            age = asked.saturating_sub(reading.block.time),
+            holds = reading.holds,
+            "asked a chain"
+        );
+        Ok(Said {
+            holds: reading.holds,
+            asked,
+            generation,
+            block: reading.block,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! A token that moves while its holder watches, with several replicas, on a real node and in real
+//! time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use alloy_primitives::U256;
+use alloy_sol_types::{SolCall, sol};
+use async_trait::async_trait;
+use reqwest::Client;
+use serde_json::json;
+use streamgate_contract::ContentId;
+use tokio_util::sync::CancellationToken;
+
+use super::fixture::Stage;
+use crate::adapters::ethereum::Ethereum;
+use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
+use crate::adapters::system_clock::SystemClock;
+use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
+use crate::services::auth::fixture::{Account, GATE, World, config, text};
+use crate::services::auth::{self, Auth};
+use crate::services::streaming::{self, Streaming, http};
+use crate::tokens::fixture::signer;
+
+sol! {
+    function mint(address holder) external;
+    function transferFrom(address from, address to, uint256 tokenId) external;
+}
+
+/// Time between blocks.
+const BLOCK: Duration = Duration::from_secs(1);
+
+/// The way from a replica to auth, which can be cut.
+struct Line {
+    auth: Arc<Auth>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn open(&self) -> Result<(), Denied> {
+        match self.cut.load(Ordering::SeqCst) {
+            false => Ok(()),
+            true => Err(Denied::Undecided {
+                reason: "AuthUnreachable",
+                source: "the line is cut".into(),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Entitlements for Line {
+    async fn entitle(&self, viewer: &Viewer, content: &ContentId) -> Result<Lease, Denied> {
+        self.open()?;
+        self.auth.entitle(viewer, content).await
+    }
+
+    async fn epoch(&self) -> Result<u64, Denied> {
+        self.open()?;
+        self.auth.epoch().await
+    }
+}
+
+/// A replica with its own memory of handles, leases and epoch.
+struct Replica {
+    url: String,
+    cut: Arc<AtomicBool>,
+}
+
+impl Replica {
+    async fn start(stage: &Stage, auth: Arc<Auth>, stop: &CancellationToken) -> Self {
+        let cut = Arc::new(AtomicBool::new(false));
+        let line = Line {
+            auth,
+            cut: cut.clone(),
+        };
+        let parts = streaming::Parts {
+            catalog: stage.world.catalog.clone(),
+            objects: stage.world.objects.clone(),
+            entitlements: Arc::new(line),
+            clock: Arc::new(SystemClock),
+            playback_key: signer(2).verifier().clone(),
+            public_url: GATE.into(),
+            cache_bytes: 1 << 20,
+        };
+        let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
+        let streaming = Arc::new(streaming);
+        tokio::spawn(streaming.clone().run(stop.clone()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = http::routes(streaming);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, cut }
+    }
+
+    /// Asks for playlists and segments in turn, every 10 ms until `stop`; when each was served.
+    async fn watch(&self, files: Vec<String>, stop: CancellationToken) -> Vec<Instant> {
+        let (client, mut served) = (Client::new(), Vec::new());
+        for file in files.iter().cycle() {
+            let sent = client.get(format!("{}/v/{file}", self.url)).send().await;
+            if sent.unwrap().status() == 200 {
+                served.push(Instant::now());
+            }
+            let pause = tokio::time::sleep(Duration::from_millis(10));
+            if stop.run_until_cancelled(pause).await.is_none() {
+                break;
+            }
+        }
+        served
+    }
+}
+
+/// Claim gate-3: three replicas, one of them cut off with the transfer, and one that starts after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
+    let node = Anvil::with(&["--auto-impersonate", "--block-time", "1"]).await;
+    let ticket = node.deploy("Ticket", []).await;
+    let (holder, buyer) = (Account::new(8), Account::new(9));
+    let address = holder.wallet().address.into();
+    node.send(ticket, mintCall { holder: address }.abi_encode())
+        .await;
+
+    let mut config = config(&node.url, CHAIN_ID);
+    config.rules = serde_json::from_value(
+        json!([{"name": "holders", "erc721": {"chain": "test", "contract": ticket}}]),
+    )
+    .unwrap();
+    config.auth.lease_seconds = 600;
+    let stage = Stage::new(World::on_chains(config.clone()).await).await;
+    let objects = stage.published("c", Some("holders")).await;
+    let clock = Arc::new(SystemClock);
+    let registry = prometheus::Registry::new();
+    let chain = Arc::new(Ethereum::new(&config.chains, clock.clone(), &registry).unwrap());
+    let parts = auth::Parts {
+        catalog: stage.world.catalog.clone(),
+        chain: chain.clone(),
+        clock,
+        session_key: signer(1),
+        playback_key: signer(2),
+    };
+    let auth = Arc::new(Auth::new(parts, &config, &registry).unwrap());
+    let stop = CancellationToken::new();
+    tokio::spawn(auth.clone().watch(chain, stop.clone()));
+    tokio::time::sleep(BLOCK).await;
+
+    let challenge = auth.challenge(holder.wallet(), None).await.unwrap();
+    let signature = text(&holder.sign(&challenge.message));
+    let token = auth
+        .sign_in(&challenge.message, &signature)
+        .await
+        .unwrap()
+        .token;
+    let profile = auth.session(&token).await.unwrap();
+    let content = "c".parse().unwrap();
+    let playback = auth.playback(&profile, &content, Vec::new()).await.unwrap();
+    let handle = playback.path.split('/').nth(2).unwrap();
+    let names = ["master.m3u8", "v720.m3u8"].into_iter().map(str::to_owned);
+    let files: Vec<String> = names
+        .chain(objects)
+        .map(|f| format!("{handle}/{f}"))
+        .collect();
+
+    let end = CancellationToken::new();
+    let mut runs = Vec::new();
+    let mut watch = |replica: Arc<Replica>| {
+        let (files, end) = (files.clone(), end.clone());
+        runs.push(tokio::spawn(async move { replica.watch(files, end).await }));
+    };
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(Arc::new(Replica::start(&stage, auth.clone(), &stop).await));
+        watch(replicas[replicas.len() - 1].clone());
+    }
+    tokio::time::sleep(3 * BLOCK).await;
+    replicas[2].cut.store(true, Ordering::SeqCst);
+    let (from, to) = (address, buyer.wallet().address.into());
+    let call = transferFromCall {
+        from,
+        to,
+        tokenId: U256::from(1),
+    };
+    node.send_as(holder.wallet(), ticket, call.abi_encode())
+        .await;
+    let block = Instant::now();
+    watch(Arc::new(Replica::start(&stage, auth.clone(), &stop).await));
+    tokio::time::sleep(5 * BLOCK).await;
+    end.cancel();
+
+    let names = ["first", "second", "cut off", "started after"];
+    for (name, run) in names.into_iter().zip(runs) {
+        let served = run.await.unwrap();
+        let before = served.iter().filter(|at| **at < block).count();
+        let last = served
+            .last()
+            .map_or(0, |at| at.saturating_duration_since(block).as_millis());
+        println!("gate-3 {name}: {before} served before the block, the last {last} ms after it");
+        assert!(
+            before > 50 || name == "started after",
+            "{name} served {before}"
+        );
+        assert!(
+            last <= (BLOCK + Duration::from_secs(1)).as_millis(),
+            "{name}: {last} ms"
+        );
+    }
+    stop.cancel();
+}
