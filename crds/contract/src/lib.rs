@@ -2,12 +2,14 @@
 //! the role configuration file, gate rules, plans, the files between containers and the
 //! job interface. Values only: nothing in this crate reads, writes, waits or knows Kubernetes.
 
+pub mod audit;
 pub mod config;
 pub mod exit;
 pub mod ids;
 pub mod job_api;
 pub mod job_files;
 pub mod labels;
+pub mod limits;
 pub mod names;
 pub mod plan;
 pub mod reasons;

@@ -12,15 +12,20 @@ use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::adapters::moka_cache::Families;
+use crate::adapters::moka_cache::bytes::MokaCaches;
 use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::webhook::HttpWebhooks;
-use crate::config::Keys;
+use crate::config::{Keys, audit_key};
 use crate::edge::Edge;
+use crate::layers::audit::Audit;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::catalog::Catalog;
 use crate::ports::chain::Chain;
 use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
+use crate::services::cache::{self, CacheService};
 use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
@@ -40,6 +45,8 @@ pub struct Adapters {
     pub catalog: Arc<dyn Catalog>,
     /// Blockchains.
     pub chain: Arc<dyn Chain>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The Kubernetes API.
@@ -48,7 +55,9 @@ pub struct Adapters {
 
 /// Every role.
 pub struct Roles {
+    audit: Arc<dyn AuditLog>,
     auth: Arc<Auth>,
+    cache: Arc<CacheService>,
     metadata: Arc<Metadata>,
     streaming: Arc<Streaming>,
     upload: Arc<UploadService>,
@@ -75,11 +84,15 @@ impl Roles {
             &config.rules,
             config.default_rule.clone(),
         );
+        let caches = Families::new(registry)?;
+        let caches = Arc::new(MokaCaches(caches.of("service")));
         let jobs = Arc::new(jobs(&on, config));
         let policies = Arc::new(policies(&on, config));
         Ok(Self {
             monitor: Arc::new(monitor(&on, config, policies.clone(), registry)?),
             policies,
+            audit: on.audit.clone(),
+            cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
             streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
@@ -96,10 +109,14 @@ impl Roles {
     pub fn routes(
         &self,
         config: &RoleConfig,
+        keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<(Router, Router)> {
-        let edge = Edge::new(&config.limits, self.auth.clone(), registry)?;
+        let key = audit_key(&keys.object_url);
+        let audit = Audit::new(self.audit.clone(), &config.audit, key);
+        let edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
+            .merge(cache::http::routes(self.cache.clone()))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::routes(self.streaming.clone());
