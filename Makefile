@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts programs crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,15 +70,22 @@ programs: packages
 contracts:
 	@e2e/contracts/compile.sh
 
-demo: ## The main job on a real Kubernetes: upload, encode, sign in, play
+scene: ## What demo and claims stand on: programs, footage, EVM node, cluster, Helm
 	@e2e/timed.sh packages  $(MAKE) -s packages
 	@e2e/timed.sh footage   $(MAKE) -s footage
 	@e2e/timed.sh evm       $(MAKE) -s evm contracts
 	@e2e/timed.sh programs  $(MAKE) -s programs
 	@e2e/timed.sh cluster   $(MAKE) -s cluster-up
 	@e2e/timed.sh helm      e2e/cluster/tools.sh helm
+
+demo: scene ## The main job on a real Kubernetes: upload, encode, sign in, play
 	@e2e/timed.sh demo      e2e/demo.py up
 	@e2e/timed.sh --table
+
+helm3:
+	@e2e/cluster/tools.sh helm3
+
+parts: footage evm s3 tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

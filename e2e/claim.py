@@ -44,6 +44,9 @@ def measure(name, claim):
     if "measure" not in claim:
         print(f"{name}: not built yet (bar {claim['bar']}) short")
         return 1
+    for target in claim.get("needs", []):
+        if subprocess.run(["make", "-s", target], cwd=HERE.parent).returncode != 0:
+            return 1
     lines, status = run(claim["measure"].split())
     figure = next((l.removeprefix("figure: ") for l in reversed(lines) if l.startswith("figure: ")), None)
     holds = status == 0 and figure is not None

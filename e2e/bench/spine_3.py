@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from world import catalog
+from world import catalog, kube
 from world.scene import CLIP, NAMESPACE, Scene, follow
 from world.watch import Watch
 
@@ -15,7 +15,7 @@ LADDER = [(720, 2800), (540, 1600), (360, 700), (240, 350)]
 
 def main():
     scene = Scene()
-    watch = Watch("transcodejobs", NAMESPACE)
+    watch, pods = Watch("transcodejobs", NAMESPACE), Watch("pods", NAMESPACE)
     time.sleep(1)
     began = time.monotonic()
     job = scene.upload()
@@ -23,6 +23,7 @@ def main():
     wall = time.monotonic() - began
     time.sleep(2)
     watch.stop()
+    pods.stop()
     versions = [thing["status"] for _, thing in watch.of(job) if "status" in thing]
     committed = [seconds(row[2] + "Z") for row in catalog.objects(status["output"]["id"]).values()]
     faults = untrue(versions, committed)
@@ -31,11 +32,29 @@ def main():
     peer = ffmpeg()
     print(f"versions seen: {len(versions)}; committed {len(committed)} of {status['plan']['segments']} segments")
     print(f"untrue: {faults or 'none'}; pods at once: {active}")
+    starts = pod_starts(pods, kube.get("transcodejob", job, NAMESPACE)["metadata"]["uid"])
+    first, last = min(committed), max(committed)
     print(f"wall: {wall:.1f} s from upload to Succeeded, pod starts included; FFmpeg's command line {peer:.1f} s; ratio {wall / peer:.2f}")
+    print("pod starts, from created to the transcoder running: " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in starts))
+    print(f"of the wall, {last - first:.0f} s lie between the first and the last committed segment")
     eta = "no ETA at half time" if error is None else f"ETA at half time {error:+.0%}"
     print(f"figure: {len(versions)} versions, {len(faults)} untrue, {active} pods at once, {eta}")
     whole = len(committed) == status["plan"]["segments"]
     sys.exit(0 if whole and not faults and active >= 4 and error is not None and abs(error) <= 0.25 else 1)
+
+
+def pod_starts(pods, uid):
+    """(step, seconds from the first sight of a pod to its transcoder running) of the job's pods."""
+    created, running = {}, {}
+    for at, pod in pods.samples:
+        labels, name = pod["metadata"]["labels"], pod["metadata"]["name"]
+        if labels.get("streamgate.io/transcode-job-uid") != uid:
+            continue
+        created.setdefault(name, (at, labels["streamgate.io/step"]))
+        states = pod["status"].get("containerStatuses", [])
+        if any("waiting" not in state["state"] for state in states if state["name"] == "transcoder"):
+            running.setdefault(name, at)
+    return [(step, running[name] - at) for name, (at, step) in created.items() if name in running]
 
 
 def untrue(versions, committed):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the named tools into target/tools/bin unless they are newer than their sources:
-#   tools.sh k8s cluster pause probe coredns helm
+#   tools.sh k8s cluster pause probe coredns helm helm3
 # k8s is the upstream Kubernetes programs in one binary and takes about 5 minutes once; coredns and
 # helm are built from their released modules and take about 2 minutes each.
 set -euo pipefail
@@ -30,7 +30,11 @@ release() { # release NAME MODULE@VERSION: a released program, built anew when t
   local name=$1 module=$2 stamp=$bin/.$1.version
   if [ -x "$bin/$name" ] && [ "$(cat "$stamp" 2> /dev/null)" = "$module" ]; then return; fi
   echo "building $name"
-  GOBIN=$(realpath "$bin") CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$module"
+  # Both Helms call themselves helm.
+  mkdir -p "$bin/.$name"
+  GOBIN=$(realpath "$bin/.$name") CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$module"
+  mv "$bin/.$name/"* "$bin/$name"
+  rmdir "$bin/.$name"
   echo "$module" > "$stamp"
 }
 
@@ -44,6 +48,7 @@ for tool in "$@"; do
     cluster | pause | probe) build "$tool" -ldflags "-s -w" ;;
     coredns) release coredns github.com/coredns/coredns@v1.14.7 ;;
     helm) release helm helm.sh/helm/v4/cmd/helm@v4.3.1 ;;
-    *) echo "tools.sh: no tool is called $tool; name k8s, cluster, pause, probe, coredns or helm" >&2; exit 2 ;;
+    helm3) release helm3 helm.sh/helm/v3/cmd/helm@v3.21.4 ;;
+    *) echo "tools.sh: no tool is called $tool; name k8s, cluster, pause, probe, coredns, helm or helm3" >&2; exit 2 ;;
   esac
 done

@@ -44,8 +44,8 @@ def images():
     return version
 
 
-def install(version):
+def install(version, **values):
     """helm upgrade --install --wait."""
-    values = {"image.tag": version, "defaultVersion": version}
+    values |= {"image.tag": version, "defaultVersion": version}
     settings = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
     kube.run("helm", "upgrade", "--install", "streamgate", CHART, "-n", CHART_NAMESPACE, "--create-namespace", "--wait", "--timeout", "120s", *settings)

@@ -37,7 +37,8 @@ class Scene:
         tell("EVM node", self.chain.up)
         self.creator, self.holder, self.stranger, *self.others = self.chain.accounts()
         self.ticket = tell("ERC-721 contract", self._ticket)
-        self.url = tell("StreamGate", self._gate)
+        self.url = f"http://{self.address}:30080"
+        tell("StreamGate", self._gate)
 
     def _ticket(self):
         """The contract, deployed once per chain; the holder has a token of it."""
@@ -54,10 +55,17 @@ class Scene:
         self.apply("stream-gate.yaml")
         self.apply("alert-policy.yaml")
         self.ready()
-        return f"http://{self.address}:30080"
 
     def ready(self):
-        kube.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "streamgate/demo", "--timeout=180s")
+        """Ready, and reachable from outside: the node's rules follow a moment after the pod."""
+        kube.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "streamgates/demo", "--timeout=180s")
+        kube.until("an answer of the gate", self.answers, 60)
+
+    def answers(self):
+        try:
+            return Gate(self.url).ask("GET", "/.well-known/jwks.json", timeout=5).status == 200
+        except OSError:
+            return False
 
     def apply(self, name, **words):
         """Applies a sample with its words filled in."""

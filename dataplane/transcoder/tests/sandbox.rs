@@ -8,7 +8,8 @@ use std::io::Error;
 use std::path::Path;
 use std::process::{Command, exit};
 
-use streamgate_transcoder::sandbox::{Policy, enter};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use streamgate_transcoder::sandbox::{Policy, SandboxError, enter};
 
 const CHILD: &str = "STREAMGATE_SANDBOX_TEST_CHILD";
 
@@ -42,6 +43,8 @@ const EXPECTED: &[&str] = &[
     "mount: killed",
     "Seccomp: 2",
     "NoNewPrivs: 1",
+    "without Landlock, Required: refused",
+    "without Landlock, BestEffort: socket EPERM",
 ];
 
 fn parent() {
@@ -56,6 +59,9 @@ fn parent() {
         if rest.iter().any(|l| l == "SIGSYS") {
             lines.push(format!("{deadly}: killed"));
         }
+    }
+    for what in ["Required", "BestEffort"] {
+        lines.extend(run(&work, what));
     }
     for expected in EXPECTED {
         assert!(
@@ -89,6 +95,10 @@ fn run(work: &Path, what: &str) -> Vec<String> {
 fn child(work: &Path) {
     // Read through a descriptor of before, as /proc is out of reach afterwards.
     let status = std::fs::File::open("/proc/self/status").unwrap();
+    if let Some(demand @ ("Required" | "BestEffort")) = std::env::args().nth(1).as_deref() {
+        without_landlock(work, demand);
+        exit(0);
+    }
     let policy = Policy {
         work: work.to_owned(),
         best_effort: false,
@@ -105,6 +115,35 @@ fn child(work: &Path) {
         _ => attempts(work, status),
     }
     exit(0);
+}
+
+/// What `enter` does on a kernel without Landlock, which a filter of its system call pretends.
+fn without_landlock(work: &Path, demand: &str) {
+    rustix::thread::set_no_new_privs(true).unwrap();
+    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into();
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOSYS as u32),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
+    let policy = Policy {
+        work: work.to_owned(),
+        best_effort: demand == "BestEffort",
+    };
+    let what = format!("without Landlock, {demand}");
+    match enter(&policy) {
+        Err(SandboxError::NoLandlock) => println!("{what}: refused"),
+        Err(error) => println!("{what}: {error}"),
+        Ok(report) => {
+            assert!(!report.landlock);
+            // SAFETY: the filter must refuse before the kernel looks at the arguments.
+            unsafe { libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0) };
+            println!("{what}: socket {}", name(Some(Error::last_os_error())));
+        }
+    }
 }
 
 fn attempts(work: &Path, status: std::fs::File) {
