@@ -35,7 +35,8 @@ s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
 crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
-	$(CARGO) run -q --release -p streamgate-crds --bin crdgen crds/yaml docs/src/reference charts/streamgate/templates
+	$(CARGO) build -q --release --workspace
+	target/release/crdgen crds/yaml docs/src/reference charts/streamgate/templates
 
 fmt: ## Format everything
 	$(CARGO) fmt --all

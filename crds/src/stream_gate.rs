@@ -7,7 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::Finality;
+use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
@@ -95,7 +97,12 @@ pub struct StreamGateSpec {
 
     /// Limits of requests and uploads. Rollout.
     #[serde(default)]
+    #[x_kube(validation = Rule::new("self.trustedProxies.all(n, isCIDR(n))").message("limits.trustedProxies must be networks in CIDR notation, such as 10.0.0.0/8 or fd00::/8"))]
     pub limits: Limits,
+
+    /// The audit log: what is recorded and for how long it is kept. Rollout.
+    #[serde(default)]
+    pub audit: AuditSettings,
 
     /// Settings of pods by role; in topology Compact only `all`. Rollout.
     #[serde(default)]
@@ -344,6 +351,25 @@ pub struct Limits {
     /// Seconds until a request without an answer is ended. Default 30.
     #[schemars(range(min = 1, max = 600))]
     pub request_timeout_seconds: u64,
+    /// Limits of single roles per signed-in wallet, or per address where nobody is signed in.
+    /// Defaults: streaming, cache, monitor 100 per second and 1000 at once; metadata 50 and 500;
+    /// upload, worker 10 and 100; auth, jobs 5 and 50.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["role"]))]
+    pub roles: Vec<RoleLimit>,
+    /// Shadow counts requests beyond a limit and lets them pass. Default Enforce.
+    pub mode: LimitMode,
+    /// Networks in CIDR notation of the proxies in front of the gate. Only their X-Forwarded-For is
+    /// believed; without them, the address of a caller is that of its connection.
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 2, max = 43), regex(pattern = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub trusted_proxies: Vec<String>,
+    /// Requests in work at once, over all callers; the last tenths are kept for playback.
+    /// Default 4096.
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub max_concurrent_requests: u32,
 }
 
 impl Default for Limits {
@@ -353,6 +379,10 @@ impl Default for Limits {
             requests_per_second: 100,
             request_burst: 1_000,
             request_timeout_seconds: 30,
+            roles: Vec::new(),
+            mode: LimitMode::Enforce,
+            trusted_proxies: Vec::new(),
+            max_concurrent_requests: 4_096,
         }
     }
 }

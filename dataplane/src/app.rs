@@ -1,16 +1,22 @@
 //! Composition: command line → process. Each subcommand is one process of the product.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use prometheus::Registry;
 use streamgate_contract::config;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use self::audit::AuditCommand;
+use crate::adapters::linux_figures::LinuxFigures;
+use crate::adapters::tokio_figures::TokioFigures;
 use crate::courier::{self, CourierArgs, PublishArgs};
+use crate::ports::figures::Figures;
 
 pub mod all;
+mod audit;
 mod roles;
 
 /// The data plane of a StreamGate.
@@ -29,6 +35,9 @@ enum Process {
     Courier(CourierArgs),
     /// Closes the output of a TranscodeJob.
     Publish(PublishArgs),
+    /// The audit log of a gate: verify it, export it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Where `all` finds what the operator mounts.
@@ -43,6 +52,9 @@ pub struct AllArgs {
     /// Folder of the S3 credentials.
     #[arg(long, default_value = config::S3_CREDENTIALS_DIR)]
     pub s3_credentials: PathBuf,
+    /// Folder of the audit log.
+    #[arg(long, default_value = config::AUDIT_DIR)]
+    pub audit: PathBuf,
 }
 
 /// Runs the process that the command line names.
@@ -77,7 +89,16 @@ async fn run(process: Process) -> anyhow::Result<u8> {
             log("info");
             Ok(courier::publish(args).await?)
         }
+        Process::Audit(command) => audit::run(&command),
     }
+}
+
+/// Figures that are read at each scrape; `volume` is a folder of the data volume.
+fn figures(registry: &Registry, volume: &Path) -> prometheus::Result<Vec<Box<dyn Figures>>> {
+    Ok(vec![
+        Box::new(LinuxFigures::new(registry, volume)?),
+        Box::new(TokioFigures::new(registry)?),
+    ])
 }
 
 /// Ends with the first SIGTERM or SIGINT.
@@ -102,3 +123,6 @@ fn log(filter: &str) {
     // Fails only when a test has set its own.
     let _ = lines.try_init();
 }
+
+#[cfg(test)]
+mod tests;

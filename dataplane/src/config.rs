@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use streamgate_contract::config::{self, RoleConfig};
 
 /// Why the process cannot start.
@@ -79,6 +81,25 @@ pub fn read_keys(dir: &Path) -> Result<Keys, ConfigError> {
         playback_public: pem(config::PLAYBACK_PUBLIC_KEY)?,
         object_url: read_bytes(&dir.join(config::OBJECT_URL_KEY))?,
     })
+}
+
+/// The key that signs the audit log and makes its pseudonyms, from a folder of keys. It is derived,
+/// so that gates whose keys are older than the log have one.
+///
+/// # Errors
+/// When the key it is derived from is missing.
+pub fn read_audit_key(dir: &Path) -> Result<[u8; 32], ConfigError> {
+    read_bytes(&dir.join(config::OBJECT_URL_KEY)).map(|key| audit_key(&key))
+}
+
+/// One key of another (HKDF of RFC 5869, expand step of one block).
+pub fn audit_key(key: &[u8; 32]) -> [u8; 32] {
+    // HMAC takes keys of every length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return [0; 32];
+    };
+    mac.update(b"streamgate audit v1\x01");
+    mac.finalize().into_bytes().into()
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {

@@ -1,25 +1,28 @@
 //! The request path: one list of layers for every role, in order, with the reason of each place.
-//! Audit and limits by principal join it with the issues that build them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use streamgate_contract::config::Limits;
 use tower::ServiceBuilder;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::{Kind, Problem};
+use crate::layers::around::Layered;
+use crate::layers::audit::Audit;
 use crate::layers::authenticate::authenticate;
 use crate::layers::cache::{Answers, cache};
-use crate::layers::deadline::{Deadline, deadline};
-use crate::layers::limit::{Limit, limit};
-use crate::layers::metrics::{Families, metrics};
-use crate::layers::request_id::request_id;
-use crate::layers::trace::trace;
+use crate::layers::client_address::{InvalidNetwork, TrustedProxies};
+use crate::layers::deadline::Deadline;
+use crate::layers::limit::{By, Limit, Policies};
+use crate::layers::metrics::{Families, Metrics};
+use crate::layers::request_id::RequestIds;
+use crate::layers::shed::Shed;
+use crate::layers::trace::Trace;
 use crate::ports::identity::Identities;
 
 /// Route templates whose bodies may take longer than any deadline of an answer.
@@ -32,27 +35,45 @@ const LONG: &[&str] = &[
 /// What the layers need.
 pub struct Edge {
     families: Arc<Families>,
-    deadline: Arc<Deadline>,
-    limit: Arc<Limit>,
+    trusted: TrustedProxies,
+    shed: Shed,
+    deadline: Deadline,
+    policies: Arc<Policies>,
+    audit: Audit,
     answers: Arc<Answers>,
     identities: Arc<dyn Identities>,
+}
+
+/// Why the layers cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// A family of metrics is there already.
+    #[error("cannot register metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// The configuration names no networks.
+    #[error(transparent)]
+    Proxies(#[from] InvalidNetwork),
 }
 
 impl Edge {
     /// Prepares the layers.
     ///
     /// # Errors
-    /// When the families are registered already.
+    /// When the families are registered already, or a trusted network is none.
     pub fn new(
         limits: &Limits,
         identities: Arc<dyn Identities>,
+        audit: Audit,
         registry: &prometheus::Registry,
-    ) -> Result<Self, prometheus::Error> {
+    ) -> Result<Self, EdgeError> {
         let after = Duration::from_secs(limits.request_timeout_seconds);
         Ok(Self {
             families: Arc::new(Families::new(registry)?),
-            deadline: Arc::new(Deadline::new(after, LONG)),
-            limit: Arc::new(Limit::new(limits.requests_per_second, limits.request_burst)),
+            trusted: TrustedProxies::parse(&limits.trusted_proxies)?,
+            shed: Shed::new(limits.max_concurrent_requests, registry)?,
+            deadline: Deadline::new(after, LONG),
+            policies: Limit::policies(limits, registry)?,
+            audit,
             answers: Arc::default(),
             identities,
         })
@@ -62,21 +83,35 @@ impl Edge {
     pub fn public(&self, api: Router, playback: Router) -> Router {
         let api = api.layer(
             ServiceBuilder::new()
-                // Inside the limit, so that forged tokens cost their sender.
+                // Outside authenticate, so that refusals are recorded.
+                .layer(self.audit.clone())
+                // Inside the limit by address, so that forged tokens cost their sender.
                 .layer(from_fn_with_state(self.identities.clone(), authenticate))
+                // Inside authenticate, so that a wallet is counted wherever it comes from.
+                .layer(self.limit(By::Principal))
                 // Inside authenticate: an answer is kept for the one who asked.
                 .layer(from_fn_with_state(self.answers.clone(), cache)),
         );
+        // A handle is verified by the handler; before that, an address is all that is known.
+        let playback = playback.layer(
+            ServiceBuilder::new()
+                .layer(self.audit.clone())
+                .layer(self.limit(By::Principal)),
+        );
         let all = with_fallbacks(api.merge(playback)).layer(
             // Outside authenticate, which may cost a lookup.
-            from_fn_with_state(self.limit.clone(), limit),
+            self.limit(By::Address),
         );
         self.outer(all)
     }
 
     /// The internal listener: callers prove themselves to each route.
     pub fn internal(&self, routes: Router) -> Router {
-        self.outer(with_fallbacks(routes))
+        self.outer(with_fallbacks(routes.layer(self.audit.clone())))
+    }
+
+    fn limit(&self, by: By) -> Layered<Limit> {
+        Layered(Limit::new(self.policies.clone(), by))
     }
 
     /// What every request passes first.
@@ -84,15 +119,19 @@ impl Edge {
         routes.layer(
             ServiceBuilder::new()
                 // First, so that everything later can name the request.
-                .layer(from_fn(request_id))
+                .layer(Layered(RequestIds))
                 // Around everything that may refuse, so that refusals are logged.
-                .layer(from_fn(trace))
+                .layer(Layered(Trace))
                 // Around everything that may refuse, so that refusals count.
-                .layer(from_fn_with_state(self.families.clone(), metrics))
+                .layer(Layered(Metrics(self.families.clone())))
                 .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
                 .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                // Before anybody asks for the caller's address.
+                .layer(Layered(self.trusted.clone()))
+                // Before any work, so that too much of it is refused cheaply.
+                .layer(Layered(self.shed.clone()))
                 // Around all work, so that no place is held for ever.
-                .layer(from_fn_with_state(self.deadline.clone(), deadline)),
+                .layer(self.deadline),
         )
     }
 }
@@ -131,9 +170,12 @@ mod tests {
     use tower::ServiceExt;
 
     use crate::layers::authenticate::Caller;
+    use crate::layers::client_address::Peer;
     use crate::layers::request_id::REQUEST_ID;
+    use crate::ports::audit_log::{AuditError, AuditLog, Receipt, Record};
     use crate::ports::chain::Wallet;
     use crate::ports::identity::{IdentityError, Principal};
+    use streamgate_contract::audit::AuditSettings;
 
     struct OnlyAlice;
 
@@ -151,6 +193,18 @@ mod tests {
         }
     }
 
+    struct NoLog;
+
+    #[async_trait]
+    impl AuditLog for NoLog {
+        async fn append(&self, _: &Record) -> Result<Receipt, AuditError> {
+            Err(AuditError::Overflow)
+        }
+        fn enqueue(&self, _: &Record) -> Result<(), AuditError> {
+            Err(AuditError::Overflow)
+        }
+    }
+
     async fn wallet(caller: Caller) -> Result<String, Problem> {
         Ok(caller.signed_in()?.wallet.to_string())
     }
@@ -160,13 +214,13 @@ mod tests {
     }
 
     fn app(registry: &prometheus::Registry) -> Router {
-        let limits = Limits {
-            max_upload_bytes: 1,
-            requests_per_second: 10,
-            request_burst: 10,
-            request_timeout_seconds: 1,
-        };
-        let edge = Edge::new(&limits, Arc::new(OnlyAlice), registry).unwrap();
+        let limits = serde_json::json!({
+            "maxUploadBytes": 1, "requestsPerSecond": 1, "requestBurst": 10,
+            "requestTimeoutSeconds": 1, "trustedProxies": ["10.0.0.0/8"],
+        });
+        let limits = serde_json::from_value(limits).unwrap();
+        let audit = Audit::new(Arc::new(NoLog), &AuditSettings::default(), [0; 32]);
+        let edge = Edge::new(&limits, Arc::new(OnlyAlice), audit, registry).unwrap();
         let api = Router::new()
             .route("/me", get(wallet))
             .route("/slow", get(slow));
@@ -213,8 +267,36 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains(r#"method="GET",route="unmatched",status="404"} 1"#),
+            text.contains(r#"streamgate_http_responses_total{status="404"} 1"#),
             "{text}"
+        );
+    }
+
+    async fn status_of(app: &Router, from: &str, forwarded: Option<&str>) -> u16 {
+        let mut request = Request::get("/me").body(Body::empty()).unwrap();
+        let peer = Peer::new(format!("{from}:1").parse().unwrap());
+        request.extensions_mut().insert(peer);
+        if let Some(forwarded) = forwarded {
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        }
+        let response = app.clone().oneshot(request).await.unwrap();
+        response.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn an_address_is_limited_behind_proxies_too_and_cannot_lie_about_itself() {
+        let app = app(&prometheus::Registry::new());
+        for n in 0..12 {
+            // The left hop is the caller's invention; the right one our proxy's.
+            let forwarded = format!("198.51.100.{n}, 203.0.113.7");
+            let status = status_of(&app, "10.0.0.1", Some(&forwarded)).await;
+            assert_eq!(status, if n < 10 { 401 } else { 429 }, "{n}");
+        }
+        assert_eq!(status_of(&app, "10.0.0.1", Some("203.0.113.8")).await, 401);
+        assert_eq!(
+            status_of(&app, "203.0.113.7", Some("198.51.100.1")).await,
+            429
         );
     }
 }

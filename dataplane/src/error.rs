@@ -9,6 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use streamgate_contract::rules::{Check, Test};
 
+mod reasons;
+
+pub use reasons::REASONS;
+
 use crate::ports::catalog::CatalogError;
 use crate::ports::identity::{Denied, Requirement};
 use crate::ports::objects::ObjectsError;
@@ -82,6 +86,7 @@ pub struct Problem {
     kind: Kind,
     reason: &'static str,
     detail: String,
+    kind_uri: &'static str,
     members: Map<String, Value>,
     retry_after: Option<u64>,
 }
@@ -94,6 +99,7 @@ impl Problem {
             kind,
             reason,
             detail: detail.into(),
+            kind_uri: "about:blank",
             members: Map::new(),
             retry_after: None,
         }
@@ -103,6 +109,12 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Names a registered problem type instead of none.
+    pub fn of_type(mut self, uri: &'static str) -> Self {
+        self.kind_uri = uri;
         self
     }
 
@@ -137,7 +149,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.kind.status();
         let mut body = self.members;
-        body.insert("type".into(), "about:blank".into());
+        body.insert("type".into(), self.kind_uri.into());
         let title = status.canonical_reason().unwrap_or_default();
         body.insert("title".into(), title.into());
         body.insert("status".into(), status.as_u16().into());

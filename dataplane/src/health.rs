@@ -14,7 +14,12 @@ use streamgate_contract::roles::{LIVEZ_PATH, METRICS_PATH, READYZ_PATH};
 use tokio::sync::Mutex;
 
 use crate::ports::catalog::Catalog;
+use crate::ports::figures::Figures;
 use crate::services::streaming::Streaming;
+
+pub mod service;
+
+use service::{Connections, Service};
 
 /// How long a look at the dependencies stays true.
 const FRESH: Duration = Duration::from_secs(1);
@@ -32,22 +37,44 @@ pub struct Health {
     streaming: Arc<Streaming>,
     seen: Mutex<Option<(Instant, bool)>>,
     registry: Registry,
+    service: Service,
+    figures: Vec<Box<dyn Figures>>,
 }
 
 impl Health {
-    /// Not ready before [`Health::serving`].
+    /// Not ready before [`Health::serving`]; `figures` are read at each scrape.
+    ///
+    /// # Errors
+    /// When its families are registered already.
     pub fn new(
         catalog: Arc<dyn Catalog>,
         streaming: Arc<Streaming>,
         registry: Registry,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+        figures: Vec<Box<dyn Figures>>,
+    ) -> prometheus::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             stage: AtomicU8::new(STARTING),
             catalog,
             streaming,
             seen: Mutex::new(None),
+            service: Service::new(&registry)?,
             registry,
-        })
+            figures,
+        }))
+    }
+
+    /// Figures of a listener.
+    pub fn connections(&self, listener: &str) -> Connections {
+        self.service.connections(listener)
+    }
+
+    /// Everything that is counted, as of now.
+    async fn exposition(&self) -> prometheus::Result<String> {
+        let ready = self.hindrance().await.is_none();
+        let draining = self.stage.load(Ordering::SeqCst) == DRAINING;
+        self.service.refresh(ready, draining);
+        self.figures.iter().for_each(|figures| figures.refresh());
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
     /// Everything is up.
@@ -103,7 +130,7 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
 }
 
 async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    match TextEncoder::new().encode_to_string(&health.registry.gather()) {
+    match health.exposition().await {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => crate::error::Problem::internal(&error).into_response(),
     }

@@ -1,9 +1,12 @@
 //! Ports: what services need of the world, in the project's own words. Each has one conformance
 //! suite (`suite` beside the port) that every adapter must pass.
 
+pub mod audit_log;
+pub mod cache;
 pub mod catalog;
 pub mod chain;
 pub mod clock;
+pub mod figures;
 pub mod identity;
 pub mod jobs;
 pub mod notices;

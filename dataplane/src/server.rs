@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::layers::limit::Peer;
+use crate::health::service::Connections;
+use crate::layers::client_address::Peer;
 
 /// Longest wait for a request's head.
 const HEAD: Duration = Duration::from_secs(10);
@@ -29,7 +30,12 @@ const DRAIN: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `routes` on `listener` until `stop`, then lets requests in work finish.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    figures: Connections,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let builder = builder();
     loop {
@@ -38,7 +44,7 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connect(&builder, &graceful, stream, peer, &routes),
+            Ok((stream, peer)) => connect(&builder, &graceful, &figures, stream, peer, &routes),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
@@ -73,6 +79,7 @@ fn builder() -> Builder<TokioExecutor> {
 fn connect(
     builder: &Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
+    figures: &Connections,
     stream: TcpStream,
     peer: SocketAddr,
     routes: &Router,
@@ -82,7 +89,7 @@ fn connect(
         .clone()
         .map_request(move |request: Request<Incoming>| {
             let mut request = request.map(axum::body::Body::new);
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(Peer::new(peer));
             request
         });
     let service = TowerToHyperService::new(service);
@@ -90,7 +97,9 @@ fn connect(
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     let connection = graceful.watch(connection);
+    let counted = figures.accepted();
     tokio::spawn(async move {
+        let _counted = counted;
         // A caller that goes away or talks nonsense is its own affair.
         if let Err(error) = connection.await {
             tracing::debug!(error, "connection ended");

@@ -1,6 +1,7 @@
 //! The roles. A service knows ports; only its `http.rs` knows HTTP: parse, one call, render.
 
 pub mod auth;
+pub mod cache;
 pub mod metadata;
 pub mod monitor;
 pub mod streaming;

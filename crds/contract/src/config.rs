@@ -5,6 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditSettings;
+use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
@@ -17,6 +19,8 @@ pub const KEYS_DIR: &str = "/etc/streamgate/keys";
 pub const S3_CREDENTIALS_DIR: &str = "/etc/streamgate/s3";
 /// Where the data volume is mounted; the only writable folder.
 pub const DATA_DIR: &str = "/var/lib/streamgate";
+/// Where the audit log is kept.
+pub const AUDIT_DIR: &str = "/var/lib/streamgate/audit";
 
 /// Key file in [`KEYS_DIR`]: Ed25519 private key (PKCS#8 PEM) that signs sessions.
 pub const SESSION_KEY: &str = "session.pem";
@@ -59,6 +63,9 @@ pub struct RoleConfig {
     pub people: People,
     /// Limits.
     pub limits: Limits,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: AuditSettings,
     /// Defaults of TranscodeJobs.
     pub transcode: Transcode,
     /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.
@@ -207,6 +214,22 @@ pub struct Limits {
     pub request_burst: u32,
     /// Seconds until a request without an answer is ended.
     pub request_timeout_seconds: u64,
+    /// Limits of single roles that differ from the defaults.
+    #[serde(default)]
+    pub roles: Vec<RoleLimit>,
+    /// What happens beyond a limit.
+    #[serde(default)]
+    pub mode: LimitMode,
+    /// Networks (CIDR) of proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// Requests in work at once, over all callers.
+    #[serde(default = "default_concurrency")]
+    pub max_concurrent_requests: u32,
+}
+
+fn default_concurrency() -> u32 {
+    4_096
 }
 
 /// Defaults of TranscodeJobs.

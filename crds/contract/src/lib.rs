@@ -4,12 +4,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod audit;
 pub mod config;
 pub mod exit;
 pub mod ids;
 pub mod job_api;
 pub mod job_files;
 pub mod labels;
+pub mod limits;
 pub mod names;
 pub mod plan;
 pub mod reasons;

@@ -2,10 +2,12 @@
 //! when the process is told to end.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use prometheus::Registry;
 use streamgate_contract::config::{Database, RoleConfig, Storage};
 use streamgate_contract::roles::{ADMIN_PORT, INTERNAL_PORT, PUBLIC_PORT};
 use tokio::net::TcpListener;
@@ -14,12 +16,13 @@ use tokio_util::task::TaskTracker;
 
 use super::AllArgs;
 use super::roles::{Adapters, Roles};
+use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
 use crate::adapters::s3::{Bucket, S3};
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
-use crate::config;
+use crate::config::{self, Keys};
 use crate::health::{self, Health};
 use crate::ports::catalog::Catalog;
 use crate::ports::objects::Objects;
@@ -36,22 +39,34 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     let config = config::read(&args.config)?;
     super::log(&config.log);
     let keys = config::read_keys(&args.keys)?;
-    let registry = prometheus::Registry::new();
-    let adapters = adapters(&config, &args, &registry).await?;
+    let registry = Registry::new();
+    let adapters = adapters(&config, &args, &keys, &registry).await?;
     let catalog = adapters.catalog.clone();
     let roles = Roles::new(adapters, &config, &keys, &registry)?;
-    let health = Health::new(catalog, roles.streaming(), registry.clone());
+    let figures = super::figures(&registry, &args.audit)?;
+    let health = Health::new(catalog, roles.streaming(), registry.clone(), figures)?;
 
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
     tasks.spawn(serve(
         listen(ADMIN_PORT).await?,
         health::routes(health.clone()),
+        health.connections("admin"),
         stop.clone(),
     ));
-    let (public, internal) = roles.routes(&config, &registry)?;
-    tasks.spawn(serve(listen(PUBLIC_PORT).await?, public, drain.clone()));
-    tasks.spawn(serve(listen(INTERNAL_PORT).await?, internal, drain.clone()));
+    let (public, internal) = roles.routes(&config, &keys, &registry)?;
+    for (name, port, routes) in [
+        ("public", PUBLIC_PORT, public),
+        ("internal", INTERNAL_PORT, internal),
+    ] {
+        let connections = health.connections(name);
+        tasks.spawn(serve(
+            listen(port).await?,
+            routes,
+            connections,
+            drain.clone(),
+        ));
+    }
     roles.start(&tasks, &stop);
     health.serving();
     tracing::info!(gate = config.gate.name, "serving");
@@ -70,7 +85,8 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
 async fn adapters(
     config: &RoleConfig,
     args: &AllArgs,
-    registry: &prometheus::Registry,
+    keys: &Keys,
+    registry: &Registry,
 ) -> anyhow::Result<Adapters> {
     let clock = Arc::new(SystemClock);
     let chain = Ethereum::new(&config.chains, clock.clone(), registry);
@@ -82,8 +98,20 @@ async fn adapters(
         chain: chain.clone(),
         moves: chain,
         clock,
+        audit: Arc::new(audit(config, &args.audit, keys, registry)?),
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
     })
+}
+
+fn audit(
+    config: &RoleConfig,
+    folder: &Path,
+    keys: &Keys,
+    registry: &Registry,
+) -> anyhow::Result<AuditFiles> {
+    let settings = audit_files::Settings::of(&config.audit, config::audit_key(&keys.object_url));
+    let log = AuditFiles::open(folder, settings, audit_files::Figures::new(registry)?);
+    log.with_context(|| format!("cannot use the folder {}", folder.display()))
 }
 
 fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>> {

@@ -12,16 +12,21 @@ use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::adapters::moka_cache::Families;
+use crate::adapters::moka_cache::bytes::MokaCaches;
 use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::webhook::HttpWebhooks;
-use crate::config::Keys;
+use crate::config::{Keys, audit_key};
 use crate::edge::Edge;
+use crate::layers::audit::Audit;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::catalog::Catalog;
 use crate::ports::chain::Chain;
 use crate::ports::chain::moves::Moves;
 use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
+use crate::services::cache::{self, CacheService};
 use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
@@ -43,6 +48,8 @@ pub struct Adapters {
     pub chain: Arc<dyn Chain>,
     /// What moves on them.
     pub moves: Arc<dyn Moves>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The Kubernetes API.
@@ -51,8 +58,10 @@ pub struct Adapters {
 
 /// Every role.
 pub struct Roles {
+    audit: Arc<dyn AuditLog>,
     auth: Arc<Auth>,
     moves: Arc<dyn Moves>,
+    cache: Arc<CacheService>,
     metadata: Arc<Metadata>,
     streaming: Arc<Streaming>,
     upload: Arc<UploadService>,
@@ -79,11 +88,15 @@ impl Roles {
             &config.rules,
             config.default_rule.clone(),
         );
+        let caches = Families::new(registry)?;
+        let caches = Arc::new(MokaCaches(caches.of("service")));
         let jobs = Arc::new(jobs(&on, config));
         let policies = Arc::new(policies(&on, config));
         Ok(Self {
             monitor: Arc::new(monitor(&on, config, policies.clone(), registry)?),
             policies,
+            audit: on.audit.clone(),
+            cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
             streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
@@ -101,10 +114,14 @@ impl Roles {
     pub fn routes(
         &self,
         config: &RoleConfig,
+        keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<(Router, Router)> {
-        let edge = Edge::new(&config.limits, self.auth.clone(), registry)?;
+        let key = audit_key(&keys.object_url);
+        let audit = Audit::new(self.audit.clone(), &config.audit, key);
+        let edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
+            .merge(cache::http::routes(self.cache.clone()))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::routes(self.streaming.clone());

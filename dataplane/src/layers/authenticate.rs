@@ -2,7 +2,7 @@
 //! that proves nothing is refused here; no token at all is somebody unknown, which handlers may
 //! accept. Source: RFC 6750.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::{Kind, Problem};
+use crate::ports::chain::Wallet;
 use crate::ports::identity::{Identities, IdentityError, Principal};
 
 /// Name of the session cookie; the prefix makes browsers keep it to this host and to TLS.
@@ -21,6 +22,11 @@ pub const SESSION_COOKIE: &str = "__Host-streamgate";
 pub struct Caller(Option<Principal>);
 
 impl Caller {
+    /// Somebody known.
+    pub fn of(principal: Principal) -> Self {
+        Self(Some(principal))
+    }
+
     /// Somebody known, perhaps.
     pub fn known(self) -> Option<Principal> {
         self.0
@@ -34,6 +40,17 @@ impl Caller {
         let detail = "this needs a session; sign in at /api/v1/auth/challenge";
         self.0
             .ok_or_else(|| Problem::new(Kind::Unauthenticated, "SignInRequired", detail))
+    }
+}
+
+/// Tells layers outside who was found to be asking.
+#[derive(Clone, Debug, Default)]
+pub struct Witness(Arc<OnceLock<Wallet>>);
+
+impl Witness {
+    /// The wallet, when somebody is known.
+    pub fn wallet(&self) -> Option<Wallet> {
+        self.0.get().copied()
     }
 }
 
@@ -55,7 +72,13 @@ pub async fn authenticate(
     let caller = match session_token(request.headers()) {
         None => Caller(None),
         Some(token) => match identities.identify(token).await {
-            Ok(principal) => Caller(Some(principal)),
+            Ok(principal) => {
+                if let Some(Witness(seen)) = request.extensions().get() {
+                    // Set once: a request has one caller.
+                    let _ = seen.set(principal.wallet);
+                }
+                Caller(Some(principal))
+            }
             Err(error) => return refusal(&error).into_response(),
         },
     };

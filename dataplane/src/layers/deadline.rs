@@ -1,58 +1,103 @@
-//! Ends a request that gets no answer in time, and refuses new ones when too many are in work.
-//! Routes that carry large bodies are exempt from the deadline: they have their own.
+//! Ends a request that gets no answer in time. Routes that carry large bodies are exempt: those
+//! have deadlines of their own.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tower::{Layer, Service};
 
-use super::trace::route;
+use super::routes::known;
 use crate::error::{Kind, Problem};
 
-/// Requests in work at once.
-const CONCURRENT: usize = 4_096;
-
-/// Settings of the layer.
+/// The layer.
+#[derive(Clone, Copy)]
 pub struct Deadline {
     after: Duration,
     exempt: &'static [&'static str],
-    places: Semaphore,
 }
 
 impl Deadline {
     /// Ends requests after `after`, but not those of the `exempt` route templates.
     pub fn new(after: Duration, exempt: &'static [&'static str]) -> Self {
-        let places = Semaphore::new(CONCURRENT);
-        Self {
-            after,
-            exempt,
-            places,
+        Self { after, exempt }
+    }
+}
+
+impl<S> Layer<S> for Deadline {
+    type Service = Timed<S>;
+
+    fn layer(&self, inner: S) -> Timed<S> {
+        let deadline = *self;
+        Timed { deadline, inner }
+    }
+}
+
+/// The inner service with a deadline.
+#[derive(Clone)]
+pub struct Timed<S> {
+    deadline: Deadline,
+    inner: S,
+}
+
+impl<S> Service<Request> for Timed<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = InTime<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let exempt = self.deadline.exempt.contains(&known(&request).template);
+        InTime {
+            inner: self.inner.call(request),
+            after: (!exempt).then_some(self.deadline.after),
+            end: None,
         }
     }
 }
 
-/// The layer: `axum::middleware::from_fn_with_state(deadline, deadline)`.
-pub async fn deadline(
-    State(settings): State<Arc<Deadline>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Ok(_place) = settings.places.try_acquire() else {
-        let detail = "too many requests are in work here; try again";
-        let problem = Problem::new(Kind::Unavailable, "Overloaded", detail);
-        return problem.retry_after(1).into_response();
-    };
-    if settings.exempt.contains(&route(&request).as_str()) {
-        return next.run(request).await;
+pin_project! {
+    /// The answer, or 504.
+    pub struct InTime<F> {
+        #[pin] inner: F,
+        after: Option<Duration>,
+        #[pin] end: Option<Sleep>,
     }
-    match tokio::time::timeout(settings.after, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the request took too long; try again";
-            Problem::new(Kind::Timeout, "Timeout", detail).into_response()
+}
+
+impl<F, E> Future for InTime<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(answer) = this.inner.poll(context) {
+            return Poll::Ready(answer);
+        }
+        // No clock is started for an answer that is there at once.
+        if let Some(after) = this.after.take() {
+            this.end.set(Some(tokio::time::sleep(after)));
+        }
+        match this.end.as_pin_mut() {
+            Some(end) => end.poll(context).map(|()| Ok(too_late())),
+            None => Poll::Pending,
         }
     }
+}
+
+fn too_late() -> Response {
+    let detail = "the request took too long; try again";
+    Problem::new(Kind::Timeout, "Timeout", detail).into_response()
 }

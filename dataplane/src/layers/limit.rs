@@ -1,108 +1,302 @@
-//! A limit of requests per address by the generic cell rate algorithm. An IPv6 caller is its
-//! /64. The table is bounded: addresses idle for a while go first, then the least used.
+//! Limits of requests by the generic cell rate algorithm (governor's, on a bounded table of ours):
+//! one policy for every request of an address, one for each role by the wallet that is signed in,
+//! or by the address where nobody is. An IPv6 caller is its /64.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::middleware::StateInformationMiddleware;
+use governor::{Quota, RateLimiter};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use streamgate_contract::config::Limits;
+use streamgate_contract::limits::{KEYS_PER_POLICY, LimitMode, Scope};
 
+use super::around::Around;
+use super::authenticate::Caller;
+use super::client_address::Peer;
+use super::routes::{Class, known};
 use crate::error::{Kind, Problem};
+use crate::ports::chain::Wallet;
 
-/// Addresses remembered.
-const MAX_ADDRESSES: u64 = 100_000;
-/// An address idle for so long has its whole burst again.
-const IDLE: Duration = Duration::from_secs(300);
+pub mod headers;
+pub mod table;
 
-/// Address of the peer, as the accept loop saw it.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+use headers::Values;
+use table::{Figures, Key, Table};
 
-/// The limit and its table.
-pub struct Limit {
-    quota: Quota,
-    table: moka::future::Cache<IpAddr, Arc<DefaultDirectRateLimiter>>,
-    clock: DefaultClock,
-}
-
-impl Limit {
-    /// `per_second` in the long run, `burst` at once; 0 counts as 1.
-    pub fn new(per_second: u32, burst: u32) -> Self {
-        let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        let table = moka::future::Cache::builder();
-        Self {
-            quota: Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst)),
-            table: table.max_capacity(MAX_ADDRESSES).time_to_idle(IDLE).build(),
-            clock: DefaultClock::default(),
+impl Key {
+    /// One caller owns a whole /64.
+    pub fn address(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self([4, u64::from(u32::from(v4))]),
+            IpAddr::V6(v6) => Self([6, (u128::from(v6) >> 64) as u64]),
         }
     }
 
-    /// Takes one request of this address, or says how long to wait.
-    async fn take(&self, address: IpAddr) -> Result<(), Duration> {
-        let fresh = async { Arc::new(RateLimiter::direct(self.quota)) };
-        let limiter = self.table.get_with(key(address), fresh).await;
-        let taken = limiter.check();
-        taken.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    /// A wallet, by the first sixteen bytes of a hash that nobody can choose, and its chain.
+    pub fn wallet(wallet: Wallet) -> Self {
+        let word = |at: usize| {
+            let word = wallet.address[at..at + 8].try_into();
+            word.map_or(0, u64::from_be_bytes)
+        };
+        Self([word(0), word(8) ^ wallet.chain.unwrap_or(0)])
     }
 }
 
-/// One caller owns a whole /64.
-fn key(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
-        },
-        v4 @ IpAddr::V4(_) => v4,
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It passes; so many more may pass at once.
+    Allowed {
+        /// Requests left of the burst.
+        left: u32,
+    },
+    /// It is beyond the limit; the next may pass after this time.
+    Limited {
+        /// Time to wait.
+        wait: Duration,
+    },
+}
+
+type Limiter<C> = RateLimiter<Key, Table, C, StateInformationMiddleware>;
+
+/// The limit of one scope, over all callers.
+pub struct Policy<C: Clock = DefaultClock> {
+    limiter: Limiter<C>,
+    mode: LimitMode,
+    values: Values,
+    scope: Scope,
+    allowed: IntCounter,
+    limited: IntCounter,
+    shadowed: IntCounter,
+}
+
+impl<C: Clock> Policy<C> {
+    /// Counts one request of a caller.
+    pub fn decide(&self, key: Key) -> Decision {
+        match self.limiter.check_key(&key) {
+            Ok(state) => Decision::Allowed {
+                left: state.remaining_burst_capacity(),
+            },
+            Err(not_until) => Decision::Limited {
+                wait: not_until.wait_time_from(self.limiter.clock().now()),
+            },
+        }
+    }
+
+    /// Counts one request; what is left of the quota, or the refusal.
+    #[allow(clippy::result_large_err)]
+    fn take(&self, key: Key) -> Result<u32, Response> {
+        match (self.decide(key), self.mode) {
+            (Decision::Allowed { left }, _) => {
+                self.allowed.inc();
+                Ok(left)
+            }
+            (Decision::Limited { .. }, LimitMode::Shadow) => {
+                self.shadowed.inc();
+                Ok(0)
+            }
+            (Decision::Limited { wait }, LimitMode::Enforce) => {
+                self.limited.inc();
+                Err(self.refusal(wait))
+            }
+        }
+    }
+
+    fn refusal(&self, wait: Duration) -> Response {
+        // Rounded up: whoever comes back then, passes.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let detail = "too many requests; wait as long as Retry-After says and try again";
+        let problem = Problem::new(Kind::TooManyRequests, "RateLimited", detail)
+            .of_type(headers::QUOTA_EXCEEDED)
+            .with("violated-policies", [self.scope.name()])
+            .retry_after(seconds);
+        let mut response = problem.into_response();
+        let told = response.headers_mut();
+        told.insert(headers::POLICY, self.values.policy());
+        told.insert(headers::LEFT, self.values.nothing(seconds));
+        response
     }
 }
 
-/// The layer: `axum::middleware::from_fn_with_state(limit, limit)`.
-pub async fn limit(State(limit): State<Arc<Limit>>, request: Request, next: Next) -> Response {
-    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
-        return next.run(request).await;
-    };
-    match limit.take(peer.ip()).await {
-        Ok(()) => next.run(request).await,
-        Err(wait) => {
-            let detail = "too many requests from this address; wait and try again";
-            Problem::new(Kind::TooManyRequests, "RateLimited", detail)
-                .retry_after(wait.as_secs() + 1)
-                .into_response()
+/// The policies of every scope.
+pub struct Policies<C: Clock = DefaultClock>(Vec<Policy<C>>);
+
+impl<C: Clock + Clone> Policies<C> {
+    /// Makes the policies and registers their figures.
+    ///
+    /// # Errors
+    /// When the families are registered already.
+    pub fn new(
+        limits: &Limits,
+        keys: usize,
+        clock: &C,
+        registry: &Registry,
+    ) -> prometheus::Result<Self> {
+        let families = Families::new(registry)?;
+        let policy = |scope| families.policy(scope, limits, keys, clock);
+        Ok(Self(Scope::EVERY.into_iter().map(policy).collect()))
+    }
+
+    /// The policy of a scope.
+    pub fn of(&self, scope: Scope) -> Option<&Policy<C>> {
+        self.0.iter().find(|policy| policy.scope == scope)
+    }
+}
+
+/// Requests at once and per second of a scope.
+fn quota_of(scope: Scope, limits: &Limits) -> (u32, u32) {
+    let configured = limits.roles.iter().find(|limit| limit.role == scope.name());
+    match (scope, configured) {
+        (Scope::Edge, _) => (limits.request_burst, limits.requests_per_second),
+        (_, Some(limit)) => (limit.burst, limit.requests_per_second),
+        (_, None) => scope.default_quota(),
+    }
+}
+
+struct Families {
+    decisions: IntCounterVec,
+    keys: IntGaugeVec,
+    evictions: IntCounterVec,
+}
+
+impl Families {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let decisions = Opts::new(
+            "streamgate_limit_requests_total",
+            "Requests held against a limit, by policy and outcome.",
+        );
+        let keys = Opts::new(
+            "streamgate_limit_keys",
+            "Callers remembered, by policy; bounded.",
+        );
+        let evictions = Opts::new(
+            "streamgate_limit_evictions_total",
+            "Callers forgotten to make room: idle ones lose nothing, busy ones begin anew.",
+        );
+        let families = Self {
+            decisions: IntCounterVec::new(decisions, &["policy", "outcome"])?,
+            keys: IntGaugeVec::new(keys, &["policy"])?,
+            evictions: IntCounterVec::new(evictions, &["policy", "kind"])?,
+        };
+        registry.register(Box::new(families.decisions.clone()))?;
+        registry.register(Box::new(families.keys.clone()))?;
+        registry.register(Box::new(families.evictions.clone()))?;
+        Ok(families)
+    }
+
+    fn policy<C: Clock + Clone>(
+        &self,
+        scope: Scope,
+        limits: &Limits,
+        keys: usize,
+        clock: &C,
+    ) -> Policy<C> {
+        let name = scope.name();
+        let (burst, per_second) = quota_of(scope, limits);
+        let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst));
+        let interval = u64::try_from(quota.replenish_interval().as_nanos()).unwrap_or(u64::MAX);
+        let figures = Figures {
+            keys: self.keys.with_label_values(&[name]),
+            idle: self.evictions.with_label_values(&[name, "idle"]),
+            busy: self.evictions.with_label_values(&[name, "busy"]),
+        };
+        let outcome = |outcome| self.decisions.with_label_values(&[name, outcome]);
+        let table = Table::new(keys, interval, figures);
+        Policy {
+            limiter: RateLimiter::new(quota, table, clock.clone()),
+            mode: limits.mode,
+            values: Values::new(name, burst, per_second),
+            scope,
+            allowed: outcome("allowed"),
+            limited: outcome("limited"),
+            shadowed: outcome("shadowed"),
+        }
+    }
+}
+
+/// Whose requests a layer counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Every request of an address, outside authenticate.
+    Address,
+    /// Those of a role by who is signed in, else by address; inside authenticate.
+    Principal,
+}
+
+/// The layer.
+#[derive(Clone)]
+pub struct Limit {
+    policies: Arc<Policies>,
+    by: By,
+}
+
+impl Limit {
+    /// The policies of this process.
+    ///
+    /// # Errors
+    /// When the families are registered already.
+    pub fn policies(limits: &Limits, registry: &Registry) -> prometheus::Result<Arc<Policies>> {
+        let clock = DefaultClock::default();
+        Policies::new(limits, KEYS_PER_POLICY, &clock, registry).map(Arc::new)
+    }
+
+    /// Counts requests by address or by principal.
+    pub fn new(policies: Arc<Policies>, by: By) -> Self {
+        Self { policies, by }
+    }
+
+    fn key(&self, request: &Request) -> Option<Key> {
+        let extensions = request.extensions();
+        let wallet = match self.by {
+            By::Address => None,
+            By::Principal => extensions.get::<Caller>().and_then(|caller| caller.known()),
+        };
+        let address = || {
+            extensions
+                .get::<Peer>()
+                .map(|peer| Key::address(peer.client))
+        };
+        wallet.map(|who| Key::wallet(who.wallet)).or_else(address)
+    }
+}
+
+impl Around for Limit {
+    /// Quota and rest to be told.
+    type Kept = Option<(HeaderValue, HeaderValue)>;
+
+    fn before(&self, request: &mut Request) -> Result<Self::Kept, Response> {
+        let route = known(request);
+        let scope = match self.by {
+            By::Address => Scope::Edge,
+            // Counted outside already.
+            By::Principal if route.scope == Scope::Edge => return Ok(None),
+            By::Principal => route.scope,
+        };
+        let (Some(policy), Some(key)) = (self.policies.of(scope), self.key(request)) else {
+            return Ok(None);
+        };
+        let left = policy.take(key)?;
+        // Players read no such headers; callers of the API do.
+        let told = self.by == By::Principal && route.class != Class::Playback;
+        let values = told.then(|| Some((policy.values.policy(), policy.values.left(left)?)));
+        Ok(values.flatten())
+    }
+
+    fn after(&self, told: Self::Kept, response: &mut Response) {
+        if let Some((policy, left)) = told {
+            response.headers_mut().insert(headers::POLICY, policy);
+            response.headers_mut().insert(headers::LEFT, left);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_burst_is_taken_and_the_next_waits_while_others_pass() {
-        let limit = Limit::new(1, 3);
-        let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        for _ in 0..3 {
-            assert!(limit.take(one).await.is_ok());
-        }
-        assert!(limit.take(one).await.unwrap_err() <= Duration::from_secs(1));
-        assert!(limit.take(other).await.is_ok());
-    }
-
-    #[test]
-    fn a_caller_cannot_leave_its_network() {
-        let a = "2001:db8::1".parse().unwrap();
-        let b = "2001:db8::ffff:2".parse().unwrap();
-        let c = "2001:db8:0:1::1".parse().unwrap();
-        assert_eq!(key(a), key(b));
-        assert_ne!(key(a), key(c));
-        assert_eq!(
-            key("::ffff:192.0.2.1".parse().unwrap()),
-            key("192.0.2.1".parse().unwrap())
-        );
-    }
-}
+mod tests;

@@ -3,8 +3,10 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
+
+use super::around::Around;
 
 /// The header.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,14 +17,23 @@ const MAX_LENGTH: usize = 64;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub HeaderValue);
 
-/// The layer: `axum::middleware::from_fn(request_id)`.
-pub async fn request_id(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|id| harmless(id));
-    let id = given.cloned().unwrap_or_else(new_id);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+/// The layer.
+#[derive(Clone, Copy)]
+pub struct RequestIds;
+
+impl Around for RequestIds {
+    type Kept = HeaderValue;
+
+    fn before(&self, request: &mut Request) -> Result<HeaderValue, Response> {
+        let given = request.headers().get(&REQUEST_ID).filter(|id| harmless(id));
+        let id = given.cloned().unwrap_or_else(new_id);
+        request.extensions_mut().insert(RequestId(id.clone()));
+        Ok(id)
+    }
+
+    fn after(&self, id: HeaderValue, response: &mut Response) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
 }
 
 /// Only what cannot break a log line or a header.
@@ -32,8 +43,11 @@ fn harmless(id: &HeaderValue) -> bool {
 }
 
 fn new_id() -> HeaderValue {
-    let text = format!("{:032x}", rand::random::<u128>());
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    let mut text = [0; 32];
+    // Cannot fail: the text is twice as long as the bytes.
+    let _ = hex::encode_to_slice(rand::random::<[u8; 16]>(), &mut text);
+    let text = Bytes::copy_from_slice(&text);
+    HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]
@@ -52,5 +66,6 @@ mod tests {
         }
         assert!(!harmless(&HeaderValue::from_str(&"a".repeat(65)).unwrap()));
         assert_eq!(new_id().len(), 32);
+        assert_ne!(new_id(), new_id());
     }
 }

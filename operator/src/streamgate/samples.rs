@@ -67,7 +67,20 @@ auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, lease
 people:
   creators: ["0x00000000000000000000000000000000000000C1"]
   admins: ["0x00000000000000000000000000000000000000D1"]
-limits: {maxUploadBytes: 1000000, requestsPerSecond: 10, requestBurst: 20, requestTimeoutSeconds: 5}
+limits:
+  maxUploadBytes: 1000000
+  requestsPerSecond: 10
+  requestBurst: 20
+  requestTimeoutSeconds: 5
+  roles: [{role: auth, requestsPerSecond: 2, burst: 10}]
+  mode: Shadow
+  trustedProxies: [10.0.0.0/8]
+  maxConcurrentRequests: 512
+audit:
+  rules: [{role: auth, methods: [POST], level: Request}]
+  mode: Batch
+  retentionDays: 30
+  maxBytes: 2097152
 components:
   all:
     resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}

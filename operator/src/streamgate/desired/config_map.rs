@@ -51,7 +51,12 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             requests_per_second: spec.limits.requests_per_second,
             request_burst: spec.limits.request_burst,
             request_timeout_seconds: spec.limits.request_timeout_seconds,
+            roles: spec.limits.roles.clone(),
+            mode: spec.limits.mode,
+            trusted_proxies: spec.limits.trusted_proxies.clone(),
+            max_concurrent_requests: spec.limits.max_concurrent_requests,
         },
+        audit: spec.audit.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
             audio: spec.transcode.audio.clone(),

@@ -1,0 +1,135 @@
+//! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
+
+/// Every reason, in order; the last stands for those that are not listed.
+pub const REASONS: [&str; 84] = [
+    "AdminRequired",
+    "AuditUnavailable",
+    "BodyCut",
+    "BodyMismatch",
+    "BodyTooLarge",
+    "BodyTooLong",
+    "CacheMiss",
+    "CatalogUnavailable",
+    "Conflict",
+    "CreatorRequired",
+    "DigestRequired",
+    "EmptyUpload",
+    "EntitlementUndecided",
+    "EpochStale",
+    "ForeignMessage",
+    "ForeignStreamGate",
+    "HandleExpired",
+    "InternalError",
+    "InvalidAddress",
+    "InvalidBody",
+    "InvalidHandle",
+    "InvalidHeader",
+    "InvalidKey",
+    "InvalidLimit",
+    "InvalidMetadata",
+    "InvalidNamespace",
+    "InvalidSession",
+    "InvalidSignature",
+    "InvalidToken",
+    "InvalidTtl",
+    "JobGone",
+    "JobsUnavailable",
+    "KeysUnavailable",
+    "LengthRequired",
+    "MalformedBody",
+    "MalformedMessage",
+    "MalformedProof",
+    "MessageOutOfTime",
+    "MethodNotAllowed",
+    "NamespaceNotAllowed",
+    "NoSuchFile",
+    "NoSuchNamespace",
+    "NoSuchRoute",
+    "NonceSpent",
+    "NotAJobPod",
+    "NotAssigned",
+    "NotDelivered",
+    "NotFound",
+    "NotJson",
+    "NotPlanned",
+    "NotPlayable",
+    "NotReady",
+    "NotYours",
+    "ObjectMisfit",
+    "OutputIncomplete",
+    "OutsideHandle",
+    "Overloaded",
+    "OwnerOnly",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "Restarting",
+    "SessionEnded",
+    "SessionsUnavailable",
+    "SignInRequired",
+    "StoreFull",
+    "StoreUnavailable",
+    "Timeout",
+    "TokenRequired",
+    "TooManyNamespaces",
+    "UnknownChain",
+    "UnknownRule",
+    "UnsupportedMediaType",
+    "UnsupportedTusVersion",
+    "UploadBusy",
+    "UploadComplete",
+    "UploadExpired",
+    "UploadNotFound",
+    "UploadTakenOver",
+    "UploadTooLarge",
+    "UrlRefused",
+    "ValueTooLarge",
+    "WrongOffset",
+    "WrongSigner",
+    "other",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn visit(folder: &Path, seen: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, seen);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                seen.extend(text.split("Kind::").skip(1).filter_map(reason));
+            }
+        }
+    }
+
+    /// The word in `Kind::NotFound, "NoSuchFile"`, with whatever space between.
+    fn reason(behind_kind: &str) -> Option<String> {
+        let rest = behind_kind
+            .trim_start_matches(char::is_alphanumeric)
+            .strip_prefix(',')?;
+        let word = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+        Some(word.to_owned())
+    }
+
+    #[test]
+    fn every_reason_in_the_code_has_its_label() {
+        let mut seen = Vec::new();
+        visit(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+            &mut seen,
+        );
+        assert!(seen.len() > 40, "{}", seen.len());
+        for reason in seen
+            .iter()
+            .filter(|reason| reason.starts_with(char::is_uppercase))
+        {
+            assert!(
+                REASONS.contains(&reason.as_str()),
+                "{reason} is not in REASONS"
+            );
+        }
+    }
+}
