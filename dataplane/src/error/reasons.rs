@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 84] = [
+pub const REASONS: [&str; 89] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -10,6 +10,10 @@ pub const REASONS: [&str; 84] = [
     "BodyTooLong",
     "CacheMiss",
     "CatalogUnavailable",
+    "ChainStale",
+    "ChainUnavailable",
+    "ChainUnsettled",
+    "ChainUnwatched",
     "Conflict",
     "CreatorRequired",
     "DigestRequired",
@@ -60,6 +64,7 @@ pub const REASONS: [&str; 84] = [
     "OutsideHandle",
     "Overloaded",
     "OwnerOnly",
+    "QuorumNotReached",
     "RangeNotSatisfiable",
     "RateLimited",
     "Restarting",

@@ -32,7 +32,7 @@ fn metrics_and_limits_add_none_on_the_hot_path() {
     let none = allocations(&mut bare(PLAYBACK), PLAYBACK);
     assert!(none > 0, "the counter counts nothing");
     // A layer of its own costs the box that axum puts around a route, whatever the layer does.
-    let nothing = || Layered(Idle);
+    let nothing = || Layered(Idle::default());
     let boxed = allocations(&mut bare(PLAYBACK).layer(nothing()), PLAYBACK);
     let limits = allocations(&mut with("limits", PLAYBACK), PLAYBACK);
     for layer in [

@@ -93,18 +93,18 @@ pub fn with(layer: &str, route: &str) -> Router {
     }
 }
 
-/// A layer that does nothing: what axum's box around a layer costs.
-#[derive(Clone, Copy)]
-pub struct Idle;
+/// A layer that does nothing but have a state: what axum's box around a layer costs.
+#[derive(Clone, Default)]
+pub struct Idle(Arc<()>);
 
 impl Around for Idle {
-    type Kept = ();
+    type Kept = Arc<()>;
 
-    fn before(&self, _: &mut Request<Body>) -> Result<(), Response> {
-        Ok(())
+    fn before(&self, _: &mut Request<Body>) -> Result<Arc<()>, Response> {
+        Ok(self.0.clone())
     }
 
-    fn after(&self, (): (), _: &mut Response) {}
+    fn after(&self, _: Arc<()>, _: &mut Response) {}
 }
 
 /// Every layer that [`with`] knows.

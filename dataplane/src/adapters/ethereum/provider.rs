@@ -261,7 +261,10 @@ impl Provider {
     /// in pinning count as well: what they say at this hash is of the same block.
     async fn ask(&self, pin: &Pin, query: &Query) -> Result<Outcome, Attempt> {
         let quorum = self.quorum();
-        let spot = self.readings.fetch_add(1, Ordering::Relaxed) % SPOT_CHECK == 0;
+        let spot = self
+            .readings
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SPOT_CHECK);
         let mut waiting = pin.order.iter().copied();
         let mut running = FuturesUnordered::new();
         let one = |place: usize| async move {

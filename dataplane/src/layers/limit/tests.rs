@@ -173,7 +173,10 @@ fn a_caller_cannot_leave_its_network() {
     assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
     assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
     assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-    assert_ne!(Key::wallet(Wallet::of_key([1; 20])), Key::wallet(Wallet::of_key([2; 20])));
+    assert_ne!(
+        Key::wallet(Wallet::of_key([1; 20])),
+        Key::wallet(Wallet::of_key([2; 20]))
+    );
 }
 
 #[test]

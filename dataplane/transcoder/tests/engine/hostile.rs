@@ -57,7 +57,9 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// How a run ended: reason, or `done`; peak memory in KiB.
+/// How a run ended: reason, or `done`; peak memory in KiB. It is waited for by [`ended`], which
+/// the lint cannot see.
+#[allow(clippy::zombie_processes)]
 fn outcome(source: &Path) -> (String, i64) {
     let work = tempfile::tempdir().unwrap();
     lay_down(work.path(), &plan_order(Default::default()), source);

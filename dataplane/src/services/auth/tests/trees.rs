@@ -140,7 +140,8 @@ async fn a_lease_lasts_as_long_as_what_it_rests_on() {
         {"name": "without", "not": "a"},
     ]))
     .await;
-    (case.say("a", false), case.say("b", true));
+    case.say("a", false);
+    case.say("b", true);
     let wallet = Account::new(9).wallet();
     assert_eq!(
         case.ask("either", wallet, &[]).await.unwrap().until,
