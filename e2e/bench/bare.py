@@ -13,7 +13,10 @@ CACHES = {"CARGO_HOME": "cargo", "GOPATH": "go", "GOCACHE": "go-build", "npm_con
 
 
 class Bare:
-    """The clone; ended with everything in it."""
+    """The clone; ended with everything in it. With `cluster`, no other cluster runs meanwhile."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="streamgate-bare-"))
@@ -25,7 +28,7 @@ class Bare:
         self._keep_settings()
         for variable, name in CACHES.items():
             self.environment[variable] = str(self.folder / name)
-        if (ROOT / "target/tools/bin/cluster").exists():
+        if self.cluster and (ROOT / "target/tools/bin/cluster").exists():
             subprocess.run(["make", "-s", "down"], cwd=ROOT, check=True)
         return self
 
@@ -38,7 +41,7 @@ class Bare:
                 shutil.copy(home / name, self.folder / "cargo" / name)
 
     def __exit__(self, *_):
-        if (self.tree / "target/tools/bin/cluster").exists():
+        if self.cluster and (self.tree / "target/tools/bin/cluster").exists():
             subprocess.run(["make", "-s", "down"], cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL)
         # Go keeps its modules read-only.
         subprocess.run(["chmod", "-R", "u+w", self.folder])

@@ -12,7 +12,7 @@ COLD_MINUTES, WARM_MINUTES = 30, 3
 
 
 def main():
-    with Bare() as bare:
+    with Bare(cluster=True) as bare:
         before = bare.snapshot()
         cold, played = bare.make("demo")
         print(f"cold: {cold / 60:.1f} min, of it\n{bare.table(played)}")

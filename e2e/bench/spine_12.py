@@ -10,7 +10,7 @@ MINUTES = 60
 
 
 def main():
-    with Bare() as bare:
+    with Bare(cluster=False) as bare:
         seconds, said = bare.run("bash", ".ci/run")
         print(f".ci/run: {seconds / 60:.1f} min, of it\n{bare.table(said)}")
         _, built = bare.run("cargo", "build", "--release", "--workspace", "--message-format", "json")
