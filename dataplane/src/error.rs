@@ -36,6 +36,8 @@ pub enum Kind {
     Gone,
     /// A precondition of the request does not hold.
     PreconditionFailed,
+    /// A precondition is missing that keeps changes of others.
+    PreconditionRequired,
     /// The body is larger than allowed.
     TooLarge,
     /// The body's media type is not taken here.
@@ -67,6 +69,7 @@ impl Kind {
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::Gone => StatusCode::GONE,
             Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Kind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 89] = [
+pub const REASONS: [&str; 93] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -23,6 +23,7 @@ pub const REASONS: [&str; 89] = [
     "ForeignMessage",
     "ForeignStreamGate",
     "HandleExpired",
+    "IfMatchRequired",
     "InternalError",
     "InvalidAddress",
     "InvalidBody",
@@ -34,6 +35,8 @@ pub const REASONS: [&str; 89] = [
     "InvalidNamespace",
     "InvalidSession",
     "InvalidSignature",
+    "InvalidState",
+    "InvalidTitle",
     "InvalidToken",
     "InvalidTtl",
     "JobGone",
@@ -88,6 +91,7 @@ pub const REASONS: [&str; 89] = [
     "UploadTooLarge",
     "UrlRefused",
     "ValueTooLarge",
+    "VersionChanged",
     "WrongOffset",
     "WrongSigner",
     "other",

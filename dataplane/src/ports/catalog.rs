@@ -174,8 +174,10 @@ pub trait Contents: Send + Sync {
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
     /// Every content, newest first.
     async fn contents(&self) -> Result<Vec<Content>, CatalogError>;
-    /// Takes a content down and ends the leases of its viewers by a new epoch.
-    async fn withdraw(&self, id: &ContentId) -> Result<(), CatalogError>;
+    /// Puts `after` (title, rule, state) in the place of `before`; false when it is no longer as
+    /// `before`. Another rule or state ends the leases of its viewers by a new epoch.
+    async fn change_content(&self, before: &Content, after: &Content)
+    -> Result<bool, CatalogError>;
 }
 
 /// Outputs, their plans and segments.

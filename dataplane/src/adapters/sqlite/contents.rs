@@ -114,14 +114,34 @@ impl Contents for Sqlite3Catalog {
         rows.iter().map(content).collect()
     }
 
-    async fn withdraw(&self, id: &ContentId) -> Result<(), CatalogError> {
-        let mut tx = self.write("withdraw a content").await?;
-        let query = sqlx::query("UPDATE contents SET state = 'withdrawn' WHERE id = ?");
-        let done = query.bind(id.as_str()).execute(&mut *tx).await;
-        if done.map_err(failed("withdraw a content"))?.rows_affected() == 0 {
-            return Err(not_found("content", id));
+    async fn change_content(
+        &self,
+        before: &Content,
+        after: &Content,
+    ) -> Result<bool, CatalogError> {
+        const ACTION: &str = "change a content";
+        let sql = "UPDATE contents SET title = ?, rule = ?, state = ?
+                   WHERE id = ? AND title = ? AND rule IS ? AND state = ? AND current_output IS ?";
+        let mut tx = self.write(ACTION).await?;
+        let done = sqlx::query(sql)
+            .bind(&after.title)
+            .bind(&after.rule)
+            .bind(state_name(after.state))
+            .bind(before.id.as_str())
+            .bind(&before.title)
+            .bind(&before.rule)
+            .bind(state_name(before.state))
+            .bind(before.current_output.as_ref().map(|id| id.as_str()))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(ACTION))?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
         }
-        sessions::next_epoch(&mut tx).await?;
-        tx.commit().await.map_err(failed("withdraw a content"))
+        if (&before.rule, before.state) != (&after.rule, after.state) {
+            sessions::next_epoch(&mut tx).await?;
+        }
+        tx.commit().await.map_err(failed(ACTION))?;
+        Ok(true)
     }
 }

@@ -63,7 +63,7 @@ pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
 
 /// Runs the whole suite.
 pub async fn run(catalog: &dyn Catalog) {
-    contents_are_kept_and_withdrawn(catalog).await;
+    contents_are_kept_and_changed(catalog).await;
     a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
@@ -75,7 +75,7 @@ pub async fn run(catalog: &dyn Catalog) {
     revocation_begins_an_epoch(catalog).await;
 }
 
-async fn contents_are_kept_and_withdrawn(catalog: &dyn Catalog) {
+async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
     let one = content("suite-content");
     catalog.create_content(&one).await.unwrap();
     assert!(matches!(
@@ -84,18 +84,32 @@ async fn contents_are_kept_and_withdrawn(catalog: &dyn Catalog) {
     ));
     assert_eq!(catalog.content(&one.id).await.unwrap(), one);
     assert_eq!(catalog.contents().await.unwrap(), vec![one.clone()]);
+    let mut renamed = one.clone();
+    renamed.title = "Another".into();
     let epoch = catalog.epoch().await.unwrap();
-    catalog.withdraw(&one.id).await.unwrap();
-    assert_eq!(
-        catalog.content(&one.id).await.unwrap().state,
-        ContentState::Withdrawn
+    assert!(catalog.change_content(&one, &renamed).await.unwrap());
+    assert!(
+        !catalog.change_content(&one, &renamed).await.unwrap(),
+        "stale"
     );
+    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed);
+    assert_eq!(
+        catalog.epoch().await.unwrap(),
+        epoch,
+        "nobody need be asked"
+    );
+    withdraw(catalog, one.id.as_str()).await;
+    let state = catalog.content(&one.id).await.unwrap().state;
+    assert_eq!(state, ContentState::Withdrawn);
     assert!(catalog.epoch().await.unwrap() > epoch);
-    let nobody = "nobody".parse().unwrap();
-    assert!(matches!(
-        catalog.withdraw(&nobody).await,
-        Err(CatalogError::NotFound { .. })
-    ));
+}
+
+/// Takes a content down.
+pub async fn withdraw(catalog: &dyn Catalog, id: &str) {
+    let before = catalog.content(&id.parse().unwrap()).await.unwrap();
+    let mut after = before.clone();
+    after.state = ContentState::Withdrawn;
+    assert!(catalog.change_content(&before, &after).await.unwrap());
 }
 
 async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {

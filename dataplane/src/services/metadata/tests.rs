@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::layers::authenticate::authenticate;
-use crate::ports::catalog::Outputs;
+use crate::ports::catalog::{Outputs, Sessions};
 use crate::ports::identity::Identities;
 use crate::services::auth::fixture::{Account, CONTRACT, World, admin, owner};
 
@@ -118,4 +118,98 @@ async fn lists_are_bounded() {
     }
     let (status, _) = get(&format!("{url}/UPPER"), None).await;
     assert_eq!(status, 404);
+}
+
+/// PATCH; status, entity tag and body.
+async fn patch(
+    url: &str,
+    token: Option<&str>,
+    known: Option<&str>,
+    change: Value,
+) -> (u16, String, Value) {
+    let mut request = reqwest::Client::new().patch(url).json(&change);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(known) = known {
+        request = request.header("if-match", known);
+    }
+    let response = request.send().await.unwrap();
+    let tag = response
+        .headers()
+        .get("etag")
+        .map(|t| t.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    (
+        status,
+        tag.unwrap_or_default(),
+        response.json().await.unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn owners_change_what_nobody_else_changed_meanwhile() {
+    let world = world().await;
+    let url = format!("{}/second", serve(&world).await);
+    let (token, _) = world.sign_in(&owner()).await;
+    let token = Some(token.as_str());
+    let (status, tag, content) = patch(&url, token, Some("*"), json!({"title": "Mine"})).await;
+    assert_eq!((status, &content["title"]), (200, &"Mine".into()));
+    let rename = json!({"title": "Again"});
+    let (status, next, _) = patch(&url, token, Some(&tag), rename.clone()).await;
+    assert_eq!(status, 200);
+    let (read, _) = get(&url, None).await;
+    assert_eq!(read, 200);
+    for (known, change, status, reason) in [
+        (Some(tag.as_str()), rename.clone(), 412, "VersionChanged"),
+        (None, rename, 428, "IfMatchRequired"),
+        (
+            Some(next.as_str()),
+            json!({"title": ""}),
+            422,
+            "InvalidTitle",
+        ),
+        (
+            Some(next.as_str()),
+            json!({"rule": "none"}),
+            422,
+            "UnknownRule",
+        ),
+        (
+            Some(next.as_str()),
+            json!({"state": "processing"}),
+            422,
+            "InvalidState",
+        ),
+        (
+            Some(next.as_str()),
+            json!({"owner": "me"}),
+            400,
+            "MalformedBody",
+        ),
+    ] {
+        let (code, _, problem) = patch(&url, token, known, change).await;
+        assert_eq!((code, &problem["reason"]), (status, &reason.into()));
+    }
+    let (stranger, _) = world.sign_in(&Account::new(9)).await;
+    for (token, status) in [(None, 401), (Some(stranger.as_str()), 403)] {
+        let (code, _, _) = patch(&url, token, Some("*"), json!({"rule": null})).await;
+        assert_eq!(code, status);
+    }
+}
+
+#[tokio::test]
+async fn a_content_is_taken_down_and_brought_back() {
+    let world = world().await;
+    let url = format!("{}/second", serve(&world).await);
+    let (token, _) = world.sign_in(&admin()).await;
+    let epoch = world.catalog.epoch().await.unwrap();
+    let down = json!({"state": "withdrawn"});
+    assert_eq!(patch(&url, Some(&token), Some("*"), down).await.0, 200);
+    assert_eq!(get(&url, None).await.0, 404);
+    let ended = world.catalog.epoch().await.unwrap();
+    assert!(ended > epoch, "whoever watches is asked anew");
+    let back = json!({"state": "published"});
+    assert_eq!(patch(&url, Some(&token), Some("*"), back).await.0, 200);
+    assert_eq!(get(&url, None).await.0, 200);
 }

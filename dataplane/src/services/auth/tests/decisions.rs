@@ -68,11 +68,7 @@ async fn what_cannot_be_played_is_refused_to_everybody() {
     };
     world.catalog.create_content(&unplanned).await.unwrap();
     world.content("withdrawn", None).await;
-    world
-        .catalog
-        .withdraw(&"withdrawn".parse().unwrap())
-        .await
-        .unwrap();
+    suite::withdraw(&*world.catalog, "withdrawn").await;
     for content in ["unplanned", "withdrawn", "nothing"] {
         for account in [owner(), admin()] {
             let refused = ask(&world, &account, content).await;

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::fixture::{Stage, files};
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
-use crate::ports::catalog::Contents;
+use crate::ports::catalog::suite;
 use crate::services::auth::fixture::{Account, CONTRACT, GATE, LEASE, NOW, World, config, owner};
 use crate::tokens::fixture::signer;
 use crate::tokens::{Session, Token, Viewing};
@@ -143,12 +143,7 @@ async fn signing_out_and_taking_down_end_running_streams() {
     stage.wait(1).await;
     all(&stage, &handle, &files, 401, "SessionEnded").await;
     all(&stage, &other, &files, 200, "").await;
-    stage
-        .world
-        .catalog
-        .withdraw(&"c".parse().unwrap())
-        .await
-        .unwrap();
+    suite::withdraw(&*stage.world.catalog, "c").await;
     stage.wait(1).await;
     all(&stage, &other, &files, 404, "NotPlayable").await;
 }
