@@ -148,7 +148,7 @@ def main():
     apply_job("bad-unschedulable", "good.mp4")
     observe(cases, "bad-unschedulable", "Unschedulable")
     patched('{"requests":{"cpu":"250m"}}')
-    image(cases)
+    image(scene, cases)
     full(cases)
     clean()
     print(f"figure: {cases.good} of {cases.all} with a typed reason, an Event and an end")
@@ -166,10 +166,10 @@ def elsewhere(cases):
     kube.kubectl("delete", "resourcequota", "no-jobs", "-n", NAMESPACE)
 
 
-def image(cases):
-    """The image of the transcoder is not on the node."""
+def image(scene, cases):
+    """The image of the transcoder that the gate names is not on the node."""
     images = kube.run("ctr", "-a", kube.FOLDER / "containerd/containerd.sock", "-n", "k8s.io", "images", "ls", "-q", check=False)
-    name = next((i for i in images.split() if "streamgate-transcoder" in i), None)
+    name = next((i for i in images.split() if i.endswith(f"streamgate-transcoder:{scene.tag}")), None)
     if name is None:
         return cases.judge("bad-image", "ImageUnavailable", "no containerd of ours", False, None)
     version = name.rsplit(":", 1)[1]
