@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 make -s evm contracts
 run() { # run FILTER...: the tests, their lines, and whether all passed
-  cargo test --release --workspace --lib -- --nocapture --test-threads=1 "$@" 2> /dev/null
+  # The first line of a test stands behind its name; each figure begins a line of its own.
+  cargo test --release --workspace --lib -- --nocapture --test-threads=1 "$@" 2> /dev/null | sed -E 's/ \.\.\. (gate-[0-9] )/ ...\n\1/'
 }
 case $1 in
   gate-1)
@@ -47,6 +48,7 @@ case $1 in
     echo "compared: decisions of 3 endpoints, quorum 2, with the truth; refusals with QuorumNotReached"
     one=$(grep -E '^gate-5 (lying|dead) at [0-9]:' <<< "$out" | grep -c ' 0 refused')
     both=$(grep -c '0 decided, 40 refused as {"QuorumNotReached"}' <<< "$out")
+    [ "$one" = 6 ] && [ "$both" = 6 ] || failed=1
     echo "figure: $one of 6 runs with one fault without a failed request, liar named in each; $both of 6 with two refused as QuorumNotReached"
     ;;
   *) echo "gate.sh: name one of gate-1, gate-2, gate-3, gate-4, gate-5" >&2; exit 2 ;;
