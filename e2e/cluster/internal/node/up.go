@@ -36,14 +36,24 @@ func (n Node) repairable() bool {
 	return n.group().AnyAlive() && slices.Contains(n.group().Names(), "kube-controller-manager")
 }
 
+// A program that waits in vain for another one gives up within so long; the node's condition says
+// Ready for much longer.
+const proof = 3 * time.Second
+
 // repair starts dead programs with the arguments they had. Some give up while they wait for a
-// dead one, so all are looked after until the API server answers.
+// dead one, so all are looked after until the API server answers and none of them has ended again.
 func (n Node) repair() error {
 	var all []string
+	var last time.Time
 	err := n.step("what has ended runs again", func() error {
 		return until(90*time.Second, func(context.Context) error {
 			revived, err := n.group().Revive()
-			all = append(all, revived...)
+			if len(revived) > 0 {
+				all, last = append(all, revived...), time.Now()
+			}
+			if time.Since(last) < proof {
+				return errors.Join(err, fmt.Errorf("%s began a moment ago", strings.Join(all, ", ")))
+			}
 			return errors.Join(err, n.plane().Ready())
 		})
 	})
