@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 ffmpeg9 crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 ffmpeg9 crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ scene: ## What demo and claims stand on: programs, footage, EVM node, cluster, H
 demo: scene ## The main job on a real Kubernetes: upload, encode, sign in, play
 	@e2e/timed.sh demo      e2e/demo.py up
 	@e2e/timed.sh --table
+
+nginx: ## Install the web server that claims on speed compare with
+	@e2e/packages.sh nginx
 
 ffmpeg9:
 	@e2e/ffmpeg9.sh

@@ -109,7 +109,7 @@ pub struct StreamGateSpec {
     #[schemars(extend("maxProperties" = 9))]
     pub components: BTreeMap<String, Component>,
 
-    /// How viewers reach the gate. Live, publicUrl rollout.
+    /// How viewers reach the gate. Live; publicUrl and tlsSecretName rollout.
     #[serde(default)]
     pub exposure: Exposure,
 
@@ -431,6 +431,12 @@ pub struct Exposure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_535))]
     pub node_port: Option<i32>,
+    /// Secret of type `kubernetes.io/tls` in the StreamGate's namespace: the gate speaks TLS with its
+    /// certificate, and serves a renewed one without a restart. Without it the gate speaks plain HTTP
+    /// and something in front of it ends TLS. Mounted, never read by the operator. Rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub tls_secret_name: Option<String>,
 }
 
 /// Type of a Service.

@@ -17,6 +17,9 @@ pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
 pub const KEYS_DIR: &str = "/etc/streamgate/keys";
 /// Where the operator mounts the user's S3 credentials (`accessKeyId`, `secretAccessKey`).
 pub const S3_CREDENTIALS_DIR: &str = "/etc/streamgate/s3";
+/// Where the operator mounts the certificate of the public listener (Secret of type
+/// `kubernetes.io/tls`: `tls.crt`, `tls.key`).
+pub const TLS_DIR: &str = "/etc/streamgate/tls";
 /// Where the data volume is mounted; the only writable folder.
 pub const DATA_DIR: &str = "/var/lib/streamgate";
 /// Where the audit log is kept.
@@ -46,6 +49,9 @@ pub struct RoleConfig {
     pub gate: GateIdentity,
     /// Base URL under which viewers reach the gate, without a trailing slash.
     pub public_url: String,
+    /// The public listener speaks TLS, with the certificate in [`TLS_DIR`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serve_tls: bool,
     /// Object storage.
     pub storage: Storage,
     /// Database.

@@ -1,13 +1,14 @@
 //! The roles of this process, made of adapters, and what they serve.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use prometheus::Registry;
 use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
@@ -18,6 +19,7 @@ use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::webhook::HttpWebhooks;
 use crate::config::{Keys, audit_key};
 use crate::edge::Edge;
+use crate::layers::around::Serves;
 use crate::layers::audit::Audit;
 use crate::ports::audit_log::AuditLog;
 use crate::ports::catalog::Catalog;
@@ -32,7 +34,6 @@ use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker, signature::UrlKey};
-use crate::tokens::{Signer, Verifier};
 
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
 const SEGMENT_CACHE_BYTES: u64 = 256 << 20;
@@ -69,6 +70,7 @@ pub struct Roles {
     worker: Arc<Worker>,
     policies: Arc<KubernetesPolicies>,
     monitor: Arc<Monitor>,
+    keys: TokenKeys,
 }
 
 impl Roles {
@@ -82,7 +84,8 @@ impl Roles {
         keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let auth = Arc::new(auth(&on, config, keys, registry)?);
+        let tokens = TokenKeys::new(keys)?;
+        let auth = Arc::new(auth(&on, config, &tokens, registry)?);
         let metadata = Metadata::new(
             on.catalog.clone(),
             &config.rules,
@@ -99,15 +102,16 @@ impl Roles {
             cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
-            streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
+            streaming: Arc::new(streaming(&on, config, &tokens, auth.clone(), registry)?),
             upload: Arc::new(upload(&on, config, registry)?),
             metadata: Arc::new(metadata),
             auth,
             moves: on.moves,
+            keys: tokens,
         })
     }
 
-    /// Routes of the public and of the internal listener.
+    /// What the public and the internal listener serve.
     ///
     /// # Errors
     /// When metrics are registered already.
@@ -116,7 +120,7 @@ impl Roles {
         config: &RoleConfig,
         keys: &Keys,
         registry: &Registry,
-    ) -> anyhow::Result<(Router, Router)> {
+    ) -> anyhow::Result<(impl Serves + use<>, impl Serves + use<>)> {
         let key = audit_key(&keys.object_url);
         let audit = Audit::new(self.audit.clone(), &config.audit, key);
         let edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
@@ -124,7 +128,7 @@ impl Roles {
             .merge(cache::http::routes(self.cache.clone()))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
-        let playback = streaming::http::routes(self.streaming.clone());
+        let playback = streaming::http::service(self.streaming.clone());
         Ok((
             edge.public(api, playback),
             edge.internal(worker::http::internal_routes(self.worker.clone())),
@@ -136,8 +140,9 @@ impl Roles {
         self.streaming.clone()
     }
 
-    /// Starts what the roles do without being asked.
-    pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Starts what the roles do without being asked; `keys` is the folder of the keys.
+    pub fn start(&self, keys: &Path, tasks: &TaskTracker, stop: &CancellationToken) {
+        tasks.spawn(self.keys.clone().follow(keys.to_owned(), stop.clone()));
         let (auth, moves) = (self.auth.clone(), self.moves.clone());
         tasks.spawn(auth.watch(moves, stop.clone()));
         tasks.spawn(self.streaming.clone().run(stop.clone()));
@@ -154,15 +159,15 @@ impl Roles {
 fn auth(
     on: &Adapters,
     config: &RoleConfig,
-    keys: &Keys,
+    keys: &TokenKeys,
     registry: &Registry,
 ) -> anyhow::Result<Auth> {
     let parts = auth::Parts {
         catalog: on.catalog.clone(),
         chain: on.chain.clone(),
         clock: on.clock.clone(),
-        session_key: Signer::from_pem(&keys.session)?,
-        playback_key: Signer::from_pem(&keys.playback)?,
+        session_key: keys.session.clone(),
+        playback_key: keys.playback.clone(),
     };
     Ok(Auth::new(parts, config, registry)?)
 }
@@ -170,7 +175,7 @@ fn auth(
 fn streaming(
     on: &Adapters,
     config: &RoleConfig,
-    keys: &Keys,
+    keys: &TokenKeys,
     entitlements: Arc<Auth>,
     registry: &Registry,
 ) -> anyhow::Result<Streaming> {
@@ -179,7 +184,7 @@ fn streaming(
         objects: on.objects.clone(),
         entitlements,
         clock: on.clock.clone(),
-        playback_key: Verifier::from_pem(&keys.playback_public)?,
+        playback_key: keys.playback_public.clone(),
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
     };

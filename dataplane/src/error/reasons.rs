@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 93] = [
+pub const REASONS: [&str; 94] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -67,6 +67,7 @@ pub const REASONS: [&str; 93] = [
     "OutsideHandle",
     "Overloaded",
     "OwnerOnly",
+    "PreconditionFailed",
     "QuorumNotReached",
     "RangeNotSatisfiable",
     "RateLimited",

@@ -118,7 +118,7 @@ impl Auth {
     /// Public keys of every kind of token.
     pub fn keys(&self) -> Vec<Jwk> {
         let keys = [&self.session_key, &self.playback_key];
-        keys.map(|key| key.verifier().jwk()).to_vec()
+        keys.map(|key| key.verifier().jwks()).concat()
     }
 }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamgate_contract::OutputId;
 use streamgate_contract::TrackId;
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +21,12 @@ mod manifest;
 mod metrics;
 mod name;
 mod page;
+mod path;
 mod playlist;
 mod range;
 mod view;
 
+pub use admission::Pass;
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
@@ -103,11 +104,11 @@ impl Streaming {
 
     /// May this replica serve anybody? Not before it knows the revocation epoch.
     pub fn ready(&self) -> bool {
-        self.admission.epoch().is_ok()
+        self.admission.moment().is_ok()
     }
 
     /// Who may watch what by this handle, now.
-    pub async fn admit(&self, handle: &str) -> Result<Arc<Viewing>, StreamingError> {
+    pub async fn admit(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         self.admission.admit(handle).await
     }
 
@@ -136,12 +137,29 @@ impl Streaming {
     /// Finds a segment or init segment of what is watched.
     pub async fn fragment(
         &self,
-        viewing: &Viewing,
-        track: &TrackId,
-        name: &FileName,
-    ) -> Result<Fragment, StreamingError> {
-        let output: &OutputId = &viewing.output;
-        let found = self.views.find(output, track, name).await?;
+        pass: &Pass,
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        let known = pass.view().and_then(|view| view.find(track, name));
+        match known {
+            Some(fragment) => Ok(fragment),
+            // Boxed: a request whose file is known carries nothing of this.
+            None => Box::pin(self.look_up(pass, track, name)).await,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        pass: &Pass,
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        track
+            .parse::<TrackId>()
+            .map_err(|_| StreamingError::NoSuchFile)?;
+        let (view, found) = self.views.find(&pass.viewing.output, track, name).await?;
+        pass.keep(&view);
         // A hash names an object, perhaps of another content; a number is a place in this one.
         found.ok_or(match name.hash {
             Some(_) => StreamingError::OutsideHandle,

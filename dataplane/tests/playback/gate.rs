@@ -104,7 +104,7 @@ impl Gate {
         let streaming = Arc::new(streaming::Streaming::new(parts, &registry).unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(streaming.clone().run(stop.clone()));
-        let router = auth::http::routes(auth).merge(streaming::http::routes(streaming));
+        let router = auth::http::routes(auth).fallback_service(streaming::http::service(streaming));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
             url,

@@ -86,7 +86,7 @@ components:
     resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}
     nodeSelector: {disk: ssd}
     priorityClassName: streaming
-exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080}
+exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
   renditions: [{height: 360, maxKbps: 700, crf: 24}]
   audio: {kbps: 96}

@@ -170,6 +170,12 @@ fn exposure(spec: &StreamGateSpec, problems: &mut Problems) {
         "spec.exposure.publicUrl",
         "must name a host and nothing secret: write scheme://host[:port][/path]",
     );
+    let plain = exposure.public_url.as_deref();
+    problems.unless(
+        exposure.tls_secret_name.is_none() || plain.is_none_or(|url| url.starts_with("https://")),
+        "spec.exposure.publicUrl",
+        "must begin with https:// when tlsSecretName is set, for the gate speaks TLS alone then",
+    );
 }
 
 fn sign_in(spec: &StreamGateSpec, problems: &mut Problems) {

@@ -91,6 +91,16 @@ fn a_node_port_needs_a_service_type_that_has_one() {
 }
 
 #[test]
+fn a_gate_that_speaks_tls_is_reached_by_https() {
+    refused(
+        json!({"exposure": {"publicUrl": "http://watch.example", "tlsSecretName": "watch"}}),
+        "spec.exposure.publicUrl: must begin with https://",
+    );
+    let exposure = json!({"publicUrl": "https://watch.example", "tlsSecretName": "watch"});
+    assert!(problems(json!({"exposure": exposure})).is_empty());
+}
+
+#[test]
 fn a_url_with_a_password_is_refused() {
     refused(
         json!({"exposure": {"publicUrl": "https://u:p@watch.example"}}),

@@ -23,9 +23,9 @@ pub struct TrackView {
     /// How it is cut.
     pub plan: TrackPlan,
     /// The init segment.
-    pub init: Option<Fragment>,
+    pub init: Option<Arc<Fragment>>,
     /// Segments by number.
-    pub segments: Vec<Option<Fragment>>,
+    pub segments: Vec<Option<Arc<Fragment>>>,
     /// Its media playlist.
     pub playlist: Once,
 }
@@ -55,7 +55,7 @@ impl TrackView {
     }
 
     fn place(&mut self, segment: &Segment) {
-        let fragment = Some(Fragment::of(segment, &self.plan.media));
+        let fragment = Some(Arc::new(Fragment::of(segment, &self.plan.media)));
         match segment.number {
             None => self.init = fragment,
             Some(number) => {
@@ -117,13 +117,14 @@ impl View {
         shortest.or(longest).unwrap_or(0)
     }
 
-    fn find(&self, track: &TrackId, name: &FileName) -> Option<Fragment> {
-        let track = self.track(track)?;
+    /// A committed file of a track.
+    pub fn find(&self, track: &str, name: FileName) -> Option<Arc<Fragment>> {
+        let track = self.tracks.iter().find(|t| t.plan.id.as_str() == track)?;
         let fragment = match name.number {
             None => track.init.as_ref(),
             Some(number) => track.segments.get(number as usize)?.as_ref(),
         };
-        let same = |f: &&Fragment| name.hash.as_deref().is_none_or(|hash| hash == f.short());
+        let same = |f: &&Arc<Fragment>| name.hash.is_none_or(|hash| hash == f.short());
         fragment.filter(same).cloned()
     }
 
@@ -185,18 +186,21 @@ impl Views {
         Ok(Arc::new(View::new(plans, &committed, now)))
     }
 
-    /// A committed file of an output.
+    /// A committed file of an output, and the view that shows it or does not.
     pub async fn find(
         &self,
         output: &OutputId,
-        track: &TrackId,
-        name: &FileName,
-    ) -> Result<Option<Fragment>, StreamingError> {
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<(Arc<View>, Option<Arc<Fragment>>), StreamingError> {
         // Segments never change, so an old view that has it is as good as a new one.
-        let known = self.known.get(output).await;
-        if let Some(fragment) = known.and_then(|view| view.find(track, name)) {
-            return Ok(Some(fragment));
+        if let Some(view) = self.known.get(output).await
+            && let Some(fragment) = view.find(track, name)
+        {
+            return Ok((view, Some(fragment)));
         }
-        Ok(self.current(output).await?.find(track, name))
+        let view = self.current(output).await?;
+        let fragment = view.find(track, name);
+        Ok((view, fragment))
     }
 }

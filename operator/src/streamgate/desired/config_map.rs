@@ -34,6 +34,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
     RoleConfig {
         gate: identity(gate),
         public_url: public_url.to_owned(),
+        serve_tls: spec.exposure.tls_secret_name.is_some(),
         storage: storage(spec.storage.s3.as_ref()),
         database: Database::Sqlite {
             path: format!("{DATA_DIR}/catalog.sqlite"),

@@ -89,6 +89,11 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
             Children(&["Service gateway"]),
         ),
         (
+            "exposure.tlsSecretName",
+            json!("other-tls"),
+            Children(&["Deployment"]),
+        ),
+        (
             "allowedNamespaces[]",
             json!("team-b"),
             Children(&["ConfigMap", "Deployment", "grant"]),

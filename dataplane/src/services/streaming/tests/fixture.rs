@@ -48,7 +48,7 @@ impl Stage {
         let streaming = Arc::new(streaming);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = http::routes(streaming.clone());
+        let router = axum::Router::new().fallback_service(http::service(streaming.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let stage = Self {
             world,

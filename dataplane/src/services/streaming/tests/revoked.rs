@@ -89,7 +89,7 @@ impl Replica {
         tokio::spawn(streaming.clone().run(stop.clone()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = http::routes(streaming);
+        let router = axum::Router::new().fallback_service(http::service(streaming));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, cut }
     }
