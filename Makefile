@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 ffmpeg9 crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 ffmpeg9 players crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -88,6 +88,9 @@ nginx: ## Install the web server that claims on speed compare with
 
 ffmpeg9:
 	@e2e/ffmpeg9.sh
+
+players:
+	@e2e/players/setup.sh
 
 helm3:
 	@e2e/cluster/tools.sh helm3

@@ -3,6 +3,7 @@
 #   packages.sh           what building and the tests without a node need
 #   packages.sh cluster   the same, and what a node needs to run pods
 #   packages.sh nginx     the same, and the web server that claims on speed compare with
+#   packages.sh browser   the same, and the browser that claims play in
 set -euo pipefail
 packages=(
   etcd-server pkg-config clang libclang-dev ffmpeg
@@ -13,7 +14,8 @@ case ${1-} in
   '') ;;
   cluster) packages+=(containerd runc containernetworking-plugins iptables nftables conntrack iproute2 util-linux) ;;
   nginx) packages+=(nginx openssl) ;;
-  *) echo "packages.sh: there is no group called $1; name cluster, nginx or nothing" >&2; exit 2 ;;
+  browser) packages+=(chromium) ;;
+  *) echo "packages.sh: there is no group called $1; name cluster, nginx, browser or nothing" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do

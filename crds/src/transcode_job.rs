@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::encryption::EncryptionSettings;
 use streamgate_contract::ids::{ContentId, UploadId};
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
 
@@ -74,7 +75,7 @@ use crate::StreamGateRef;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio)").message("source, content, renditions, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption)").message("source, content, renditions, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -103,6 +104,11 @@ pub struct TranscodeJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("grid cannot be changed: delete the TranscodeJob and make a new one"))]
     pub grid: Option<GridSettings>,
+
+    /// Encryption of the whole output; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("encryption cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub encryption: Option<EncryptionSettings>,
 
     /// Job pods at once; the StreamGate's default when absent. Live.
     #[serde(default, skip_serializing_if = "Option::is_none")]

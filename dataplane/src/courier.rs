@@ -2,6 +2,7 @@
 //! segments away as they appear, and says when all of it is committed. It holds the pod's only
 //! credential and shares a folder with a process that parses hostile media.
 
+mod boxes;
 mod deliver;
 mod events;
 mod expected;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use clap::Args;
 use streamgate_contract::job_api::Assignment;
-use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order};
+use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order, PROTECTION};
 use tokio_util::sync::CancellationToken;
 
 use deliver::Delivery;
@@ -166,6 +167,11 @@ impl Courier {
         if !self.folder.has(ORDER) {
             let mounted = self.mounted.as_deref();
             source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            if let Some(protection) = &assignment.protection {
+                let text = serde_json::to_vec(protection).map_err(io::Error::other);
+                self.folder
+                    .place(PROTECTION, &text.doing("write the protection")?)?;
+            }
             let order = serde_json::to_vec(&assignment.order).map_err(io::Error::other);
             self.folder.place(ORDER, &order.doing("write the order")?)?;
         }

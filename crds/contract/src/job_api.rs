@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Protection;
 use crate::ids::TrackId;
 use crate::job_files::{Order, SegmentName};
 
@@ -42,6 +43,9 @@ pub struct Assignment {
     pub order: Order,
     /// Where the bytes of the source are.
     pub source: SourceAccess,
+    /// What the output is encrypted with. Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
 }
 
 /// Access to the source.
@@ -127,6 +131,7 @@ impl std::fmt::Debug for Ticket {
 
 /// Announces a delivered object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CommitRequest {
     /// Which object.
     pub object: Object,
@@ -136,6 +141,9 @@ pub struct CommitRequest {
     pub sha256: String,
     /// Bytes.
     pub bytes: u64,
+    /// Bytes up to the end of its first fragment, if it has fragments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_bytes: Option<u64>,
 }
 
 /// Answer to a commit; the first writer wins, and that is a success for everybody.

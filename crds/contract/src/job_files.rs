@@ -9,6 +9,9 @@ use crate::plan::{ByteRange, Plan, PlanRequest, PlanSummary, SpanWork};
 
 /// Courier → transcoder: an [`Order`].
 pub const ORDER: &str = "plan.json";
+/// Courier → transcoder: a [`crate::encryption::Protection`], when the output is encrypted; in place
+/// before [`ORDER`]. Secret.
+pub const PROTECTION: &str = "protection.json";
 /// Courier → transcoder: the source, sparse; complete when [`ORDER`] appears.
 pub const SOURCE: &str = "source";
 /// Transcoder → courier: folder of finished files.

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod encryption;
 pub mod exit;
 pub mod ids;
 pub mod job_api;

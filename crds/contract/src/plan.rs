@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Protected;
 use crate::ids::TrackId;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 
@@ -78,6 +79,9 @@ pub struct Plan {
     pub tracks: Vec<TrackPlan>,
     /// What each completion index of Encode does; empty spans do not exist.
     pub spans: Vec<SpanPlan>,
+    /// How the output is encrypted, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<Protected>,
 }
 
 /// Facts about the source.

@@ -193,6 +193,7 @@ impl Gate {
             key,
             bytes: length,
             sha256,
+            head_bytes: None,
         };
         assert!(self.catalog.commit(id, &segment).await.unwrap());
         path

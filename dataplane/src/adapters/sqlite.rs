@@ -18,10 +18,12 @@ mod sessions;
 mod uploads;
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 5] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
+    include_str!("sqlite/schema_heads.sql"),
+    include_str!("sqlite/schema_keys.sql"),
 ];
 
 /// The catalog.

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 94] = [
+pub const REASONS: [&str; 95] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -60,6 +60,7 @@ pub const REASONS: [&str; 94] = [
     "NotJson",
     "NotPlanned",
     "NotPlayable",
+    "NotOffered",
     "NotReady",
     "NotYours",
     "ObjectMisfit",

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::plan::Plan;
 use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 
@@ -101,6 +102,8 @@ pub struct Segment {
     pub bytes: u64,
     /// SHA-256 in hex.
     pub sha256: String,
+    /// Bytes up to the end of its first fragment, which holds a video segment's first I-frame alone.
+    pub head_bytes: Option<u64>,
 }
 
 /// An upload in work.
@@ -202,6 +205,11 @@ pub trait Outputs: Send + Sync {
         track: &TrackId,
         number: Option<u32>,
     ) -> Result<Option<Segment>, CatalogError>;
+    /// Keeps a key for the output of a job, which need not be planned yet; the first key stays and is
+    /// returned.
+    async fn keep_key(&self, job: &str, key: &ContentKey) -> Result<ContentKey, CatalogError>;
+    /// The key of an output, if it is encrypted.
+    async fn key_of(&self, output: &OutputId) -> Result<Option<ContentKey>, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }

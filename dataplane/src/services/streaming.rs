@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamgate_contract::TrackId;
+use streamgate_contract::encryption::{ContentKey, Scheme};
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
@@ -17,10 +18,12 @@ mod admission;
 mod error;
 mod fragments;
 pub mod http;
+mod keys;
 mod manifest;
 mod metrics;
 mod name;
 mod page;
+mod page_name;
 mod path;
 mod playlist;
 mod range;
@@ -31,6 +34,7 @@ pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
 pub use page::Page;
+pub use page_name::PageName;
 
 use admission::Admission;
 use fragments::Fragments;
@@ -112,26 +116,34 @@ impl Streaming {
         self.admission.admit(handle).await
     }
 
-    /// The master playlist of what is watched.
-    pub async fn master(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
+    /// A playlist or manifest of what is watched.
+    pub async fn page(&self, viewing: &Viewing, name: &PageName) -> Result<Page, StreamingError> {
         let view = self.views.current(&viewing.output).await?;
-        let page = view.master.get(|| playlist::master(&view));
+        let serves = |scheme: Scheme| match name {
+            PageName::Manifest => scheme.serves_dash(),
+            _ => scheme.serves_hls(),
+        };
+        if !view.scheme().is_none_or(serves) {
+            return Err(StreamingError::NotOffered);
+        }
+        let track = |id| view.track(id).ok_or(StreamingError::NoSuchFile);
+        let page = match name {
+            PageName::Master => view.master.get(|| playlist::master(&view)),
+            PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            PageName::IFrames(id) => {
+                let video = Some(track(id)?).filter(|track| track.is_video());
+                let video = video.ok_or(StreamingError::NoSuchFile)?;
+                video.iframes.get(|| playlist::iframes(&view, id))
+            }
+        };
         page.ok_or(StreamingError::NotReady)
     }
 
-    /// The media playlist of one track.
-    pub async fn media(&self, viewing: &Viewing, track: &TrackId) -> Result<Page, StreamingError> {
-        let view = self.views.current(&viewing.output).await?;
-        let found = view.track(track).ok_or(StreamingError::NoSuchFile)?;
-        let page = found.playlist.get(|| playlist::media(&view, track));
-        page.ok_or(StreamingError::NotReady)
-    }
-
-    /// The DASH manifest of what is watched.
-    pub async fn manifest(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
-        let view = self.views.current(&viewing.output).await?;
-        let page = view.manifest.get(|| manifest::mpd(&view));
-        page.ok_or(StreamingError::NotReady)
+    /// The key of what is watched.
+    pub async fn key(&self, viewing: &Viewing) -> Result<ContentKey, StreamingError> {
+        let key = self.views.key(&viewing.output).await?;
+        key.ok_or(StreamingError::NoSuchFile)
     }
 
     /// Finds a segment or init segment of what is watched.

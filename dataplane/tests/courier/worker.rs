@@ -105,7 +105,11 @@ impl State {
             Some(index) => self.span(index.parse().ok()?, committed)?,
         };
         let source = self.access();
-        Some(Assignment { order, source })
+        Some(Assignment {
+            order,
+            source,
+            protection: None,
+        })
     }
 
     /// What the answer to a plan says: the stored plan.

@@ -8,6 +8,7 @@ mod timeline;
 use std::thread;
 
 use ffmpeg_next as ff;
+use sha2::{Digest, Sha256};
 use streamgate_contract::plan::{AudioFacts, Media, Plan, TrackPlan};
 
 use crate::error::{During, EngineError};
@@ -72,7 +73,9 @@ fn one_track(
     }
     let cutter = Cutter::new(track, outbox);
     let encoder = AacEncoder::open(kbps)?;
-    if encoder.init_sha256(kbps, &facts.language)? != track.init_sha256 {
+    let init = init_segment(&encoder, kbps, &facts.language)?;
+    let init = outbox.sealed_init(&track.id, init)?;
+    if hex::encode(Sha256::digest(&init)) != track.init_sha256 {
         return Err(EngineError::InitMismatch(track.id.clone()));
     }
     let total = frames * FRAME;

@@ -17,6 +17,7 @@ pub mod probe;
 pub mod run;
 pub mod sandbox;
 pub mod scale;
+pub mod seal;
 pub mod source;
 pub mod steps;
 pub mod treat;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
+use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::{Sqlite3Catalog, column, conflict, failed, not_found, parsed, signed, unsigned};
@@ -32,6 +33,14 @@ fn segment(row: &SqliteRow) -> Result<Segment, CatalogError> {
         key: column(row, "key")?,
         bytes: unsigned(row, "bytes")?,
         sha256: column(row, "sha256")?,
+        head_bytes: column::<Option<i64>>(row, "head_bytes")?.and_then(|n| u64::try_from(n).ok()),
+    })
+}
+
+fn content_key(row: &SqliteRow) -> Result<ContentKey, CatalogError> {
+    Ok(ContentKey {
+        id: parsed(row, "id")?,
+        key: parsed(row, "key")?,
     })
 }
 
@@ -87,8 +96,8 @@ impl Outputs for Sqlite3Catalog {
     }
 
     async fn commit(&self, output: &OutputId, segment: &Segment) -> Result<bool, CatalogError> {
-        let sql = "INSERT INTO segments (output, track, number, key, bytes, sha256)
-                   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (output, track, number) DO NOTHING";
+        let sql = "INSERT INTO segments (output, track, number, key, bytes, sha256, head_bytes)
+                   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (output, track, number) DO NOTHING";
         let done = sqlx::query(sql)
             .bind(output.as_str())
             .bind(segment.track.as_str())
@@ -96,6 +105,7 @@ impl Outputs for Sqlite3Catalog {
             .bind(&segment.key)
             .bind(signed(segment.bytes)?)
             .bind(&segment.sha256)
+            .bind(segment.head_bytes.map(signed).transpose()?)
             .execute(&self.pool)
             .await
             .map_err(failed("commit a segment"))?;
@@ -127,6 +137,29 @@ impl Outputs for Sqlite3Catalog {
             .await
             .map_err(failed("read a segment"))?;
         row.as_ref().map(segment).transpose()
+    }
+
+    async fn keep_key(&self, job: &str, key: &ContentKey) -> Result<ContentKey, CatalogError> {
+        const ACTION: &str = "keep a key";
+        let sql = "INSERT INTO content_keys (job, id, key) VALUES (?, ?, ?)
+                   ON CONFLICT (job) DO NOTHING";
+        let add = sqlx::query(sql)
+            .bind(job)
+            .bind(key.id.to_string())
+            .bind(key.key.to_string());
+        add.execute(&self.pool).await.map_err(failed(ACTION))?;
+        let query = sqlx::query("SELECT id, key FROM content_keys WHERE job = ?").bind(job);
+        let row = query.fetch_one(&self.pool).await.map_err(failed(ACTION))?;
+        content_key(&row)
+    }
+
+    async fn key_of(&self, output: &OutputId) -> Result<Option<ContentKey>, CatalogError> {
+        let sql = "SELECT content_keys.id, key FROM outputs JOIN content_keys USING (job)
+                   WHERE outputs.id = ?";
+        let query = sqlx::query(sql).bind(output.as_str());
+        let row = query.fetch_optional(&self.pool).await;
+        let row = row.map_err(failed("read a key"))?;
+        row.as_ref().map(content_key).transpose()
     }
 
     async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {

@@ -1,5 +1,6 @@
 //! What every catalog must do. An adapter's test hands in an empty catalog.
 
+use streamgate_contract::encryption::{ContentKey, Hex16};
 use streamgate_contract::plan::Plan;
 
 use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload, UploadPart};
@@ -58,6 +59,7 @@ pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
         key: format!("contents/c/o/{track}/{number:?}"),
         bytes: 1_000,
         sha256: sha256.into(),
+        head_bytes: number.map(|_| 100),
     }
 }
 
@@ -68,6 +70,7 @@ pub async fn run(catalog: &dyn Catalog) {
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
     publishing_needs_every_segment(catalog).await;
+    the_first_key_of_a_job_stays(catalog).await;
     parts_append_in_order_only(catalog).await;
     the_last_part_grows_by_replacement(catalog).await;
     completion_is_one_transaction(catalog).await;
@@ -208,6 +211,30 @@ async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
         (content.state, content.current_output),
         (ContentState::Published, Some(o1))
     );
+}
+
+async fn the_first_key_of_a_job_stays(catalog: &dyn Catalog) {
+    let key = |n: u8| ContentKey {
+        id: Hex16::new([n; 16]),
+        key: Hex16::new([n + 1; 16]),
+    };
+    let kept = catalog.keep_key("keyed-job", &key(1)).await.unwrap();
+    assert_eq!(kept, key(1));
+    assert_eq!(
+        catalog.keep_key("keyed-job", &key(3)).await.unwrap(),
+        key(1)
+    );
+    let content = content("keyed");
+    catalog.create_content(&content).await.unwrap();
+    for (output, job, expected) in [
+        ("keyed-o", "keyed-job", Some(key(1))),
+        ("open-o", "open-job", None),
+    ] {
+        let output = self::output(output, "keyed", job);
+        assert_eq!(catalog.key_of(&output.id).await.unwrap(), None);
+        catalog.plan_output(&output).await.unwrap();
+        assert_eq!(catalog.key_of(&output.id).await.unwrap(), expected);
+    }
 }
 
 async fn parts_append_in_order_only(catalog: &dyn Catalog) {

@@ -24,6 +24,11 @@ pub enum StreamingError {
     /// What is watched has no such file.
     #[error("what the handle is for has no such file; follow the URLs of the playlists")]
     NoSuchFile,
+    /// It is encrypted in a way that this kind of page cannot say.
+    #[error(
+        "what the handle is for is encrypted for the other kind of player; use manifest.mpd for cenc and master.m3u8 for AES-128"
+    )]
+    NotOffered,
     /// A well-formed object name that is none of what is watched: of another content, or of none,
     /// which nobody learns here.
     #[error(

@@ -21,6 +21,8 @@ pub struct Fragment {
     pub tag: Bytes,
     /// Bytes.
     pub bytes: u64,
+    /// Bytes up to the end of its first fragment, if that is known.
+    pub head: Option<u64>,
     /// It is of an audio track.
     pub audio: bool,
 }
@@ -33,6 +35,7 @@ impl Fragment {
             tag: format!("\"{}\"", segment.sha256).into(),
             sha256: segment.sha256.clone(),
             bytes: segment.bytes,
+            head: segment.head_bytes,
             audio: matches!(media, Media::Audio { .. }),
         }
     }

@@ -10,12 +10,12 @@ use axum::http::request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use streamgate_contract::TrackId;
 use tower::service_fn;
 
+use super::keys;
 use super::path::{Place, place};
 use super::range::wanted;
-use super::{FileName, Page, Pass, Streaming, StreamingError};
+use super::{FileName, Page, PageName, Pass, Streaming, StreamingError};
 use crate::error::{Kind, Problem};
 use crate::layers::around::Serves;
 
@@ -24,14 +24,10 @@ mod cors;
 mod parts;
 mod problem;
 
-/// Media type of playlists.
-const PLAYLIST: &str = "application/vnd.apple.mpegurl";
-/// Media type of the manifest.
-const MANIFEST: &str = "application/dash+xml";
-/// Name of the master playlist of HLS.
-const MASTER: &str = "master.m3u8";
-/// Name of the manifest of DASH.
-const MPD: &str = "manifest.mpd";
+/// Name of the key, as HLS asks for it.
+const KEY: &str = "key";
+/// Name of the key, as Encrypted Media Extensions ask for it.
+const LICENSE: &str = "keys";
 /// Playlists are asked for again: they grow, and the handle may have ended.
 const PLAYLIST_CACHE: &str = "private, no-cache";
 /// Segments never change; only the viewer keeps them.
@@ -64,10 +60,13 @@ async fn answer(streaming: &Streaming, request: &request::Parts) -> Response {
 
 /// Whoever has no handle is told that first.
 async fn found(streaming: &Streaming, request: &request::Parts) -> Result<Response, Problem> {
-    if request.method != Method::GET && request.method != Method::HEAD {
+    let (handle, place) = place(request.uri.path());
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
+    // Players post for licenses.
+    let asks = request.method == Method::POST && place == Place::Page(LICENSE);
+    if !reads && !asks {
         return Err(wrong_method());
     }
-    let (handle, place) = place(request.uri.path());
     let pass = streaming.admit(handle).await?;
     match place {
         Place::Page(name) => page(streaming, &pass, name, request).await,
@@ -100,16 +99,22 @@ async fn page(
     name: &str,
     request: &request::Parts,
 ) -> Result<Response, Problem> {
-    let (page, kind) = match name {
-        MASTER => (streaming.master(&pass.viewing).await?, PLAYLIST),
-        MPD => (streaming.manifest(&pass.viewing).await?, MANIFEST),
-        name => {
-            let track = name.strip_suffix(".m3u8").and_then(|t| t.parse().ok());
-            let track: TrackId = track.ok_or(StreamingError::NoSuchFile)?;
-            (streaming.media(&pass.viewing, &track).await?, PLAYLIST)
-        }
-    };
-    Ok(page_response(page, kind, &request.headers))
+    if let KEY | LICENSE = name {
+        return key(streaming, pass, name).await;
+    }
+    let name: PageName = name.parse().map_err(|_| StreamingError::NoSuchFile)?;
+    let page = streaming.page(&pass.viewing, &name).await?;
+    Ok(page_response(page, name.media_type(), &request.headers))
+}
+
+/// The key. There is one, so what a license request asks for does not matter: a player takes what it
+/// needs.
+async fn key(streaming: &Streaming, pass: &Pass, name: &str) -> Result<Response, Problem> {
+    let key = streaming.key(&pass.viewing).await?;
+    Ok(match name {
+        KEY => keys::raw(&key),
+        _ => keys::license(&key),
+    })
 }
 
 /// A page in the coding the player takes; each coding is a representation with a tag of its own.

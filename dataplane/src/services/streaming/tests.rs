@@ -2,6 +2,7 @@
 
 mod fixture;
 mod guard;
+mod keys;
 mod live;
 mod revoked;
 mod segments;

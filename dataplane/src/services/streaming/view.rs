@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use moka::future::Cache;
-use streamgate_contract::plan::TrackPlan;
+use streamgate_contract::encryption::{ContentKey, Protected, Scheme};
+use streamgate_contract::plan::{Media, TrackPlan};
 use streamgate_contract::{OutputId, TrackId};
 
 use super::error::StreamingError;
@@ -28,6 +29,8 @@ pub struct TrackView {
     pub segments: Vec<Option<Arc<Fragment>>>,
     /// Its media playlist.
     pub playlist: Once,
+    /// Its list of I-frames.
+    pub iframes: Once,
 }
 
 /// An output and what of it is committed.
@@ -35,6 +38,8 @@ pub struct TrackView {
 pub struct View {
     /// Video tallest first, then audio.
     pub tracks: Vec<TrackView>,
+    /// How it is encrypted, if it is.
+    pub protected: Option<Protected>,
     /// The master playlist.
     pub master: Once,
     /// The manifest.
@@ -51,6 +56,7 @@ impl TrackView {
             init: None,
             segments,
             playlist: Once::default(),
+            iframes: Once::default(),
         }
     }
 
@@ -65,6 +71,11 @@ impl TrackView {
                 }
             }
         }
+    }
+
+    /// It is one of pictures.
+    pub fn is_video(&self) -> bool {
+        matches!(self.plan.media, Media::Video { .. })
     }
 
     /// Segments that follow each other from the first one.
@@ -93,10 +104,21 @@ impl View {
         }
         Self {
             tracks,
+            protected: None,
             master: Once::default(),
             manifest: Once::default(),
             read,
         }
+    }
+
+    /// The same view of an output that is encrypted, or not.
+    pub fn protected(self, protected: Option<Protected>) -> Self {
+        Self { protected, ..self }
+    }
+
+    /// Its scheme of encryption.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.protected.map(|protected| protected.scheme)
     }
 
     /// The track of this name.
@@ -162,7 +184,8 @@ impl Views {
             Some(view) if usable(&view) => return Ok(view),
             Some(view) => {
                 self.known.invalidate(output).await;
-                Some(view.tracks.iter().map(|t| t.plan.clone()).collect())
+                let plans = view.tracks.iter().map(|t| t.plan.clone()).collect();
+                Some((plans, view.protected))
             }
             None => None,
         };
@@ -175,15 +198,25 @@ impl Views {
     async fn read(
         &self,
         output: &OutputId,
-        plans: Option<Vec<TrackPlan>>,
+        plans: Option<(Vec<TrackPlan>, Option<Protected>)>,
         now: UnixSeconds,
     ) -> Result<Arc<View>, CatalogError> {
-        let plans = match plans {
+        let (plans, protected) = match plans {
             Some(plans) => plans,
-            None => self.catalog.output(output).await?.plan.tracks,
+            None => {
+                let plan = self.catalog.output(output).await?.plan;
+                (plan.tracks, plan.protected)
+            }
         };
         let committed = self.catalog.segments(output).await?;
-        Ok(Arc::new(View::new(plans, &committed, now)))
+        let view = View::new(plans, &committed, now).protected(protected);
+        Ok(Arc::new(view))
+    }
+
+    /// The key of an output, if it is encrypted. Not remembered: memory is no place for keys.
+    pub async fn key(&self, output: &OutputId) -> Result<Option<ContentKey>, StreamingError> {
+        let key = self.catalog.key_of(output).await;
+        key.map_err(|error| StreamingError::Catalog(Arc::new(error)))
     }
 
     /// A committed file of an output, and the view that shows it or does not.

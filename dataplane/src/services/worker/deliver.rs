@@ -186,5 +186,6 @@ fn segment(ask: CommitRequest) -> Segment {
         key: ask.key,
         bytes: ask.bytes,
         sha256: ask.sha256,
+        head_bytes: ask.head_bytes.filter(|head| *head <= ask.bytes),
     }
 }

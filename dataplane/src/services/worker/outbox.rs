@@ -94,6 +94,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         renditions: None,
         audio: None,
         grid: None,
+        encryption: None,
         parallelism: None,
         backoff_limit_per_index: RETRIES,
         active_deadline_seconds: None,

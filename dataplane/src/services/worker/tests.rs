@@ -152,6 +152,7 @@ fn commit(object: &Object, ticket: &Value, bytes: &[u8]) -> CommitRequest {
         key: ticket["key"].as_str().unwrap().to_owned(),
         sha256: sha256(bytes),
         bytes: bytes.len() as u64,
+        head_bytes: None,
     }
 }
 

@@ -3,7 +3,6 @@
 use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::sample::{Sample, Type};
-use sha2::{Digest, Sha256};
 
 use crate::error::{During, EngineError};
 use crate::package::init::{self, AudioInit};
@@ -54,12 +53,6 @@ impl AacEncoder {
             }
             std::slice::from_raw_parts((*context).extradata, size).to_vec()
         }
-    }
-
-    /// Hash of the init segment this encoder goes with.
-    pub fn init_sha256(&self, kbps: u32, language: &str) -> Result<String, EngineError> {
-        let bytes = init_segment(self, kbps, language)?;
-        Ok(hex::encode(Sha256::digest(&bytes)))
     }
 
     /// Gives one frame of 1024 samples, left and right.

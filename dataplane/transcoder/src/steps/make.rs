@@ -13,6 +13,7 @@ use super::ranges;
 use crate::encode::{VideoEncoder, VideoSettings};
 use crate::engine;
 use crate::error::EngineError;
+use crate::events::Outbox;
 use crate::package::avc;
 use crate::plan::audio_cuts::{self, FRAME, RATE};
 use crate::plan::ladder::{Rung, ladder};
@@ -32,6 +33,7 @@ pub(super) fn plan(
     source: &Source,
     scan: Scan,
     request: &PlanRequest,
+    outbox: &Outbox,
 ) -> Result<Made, EngineError> {
     refuse_unmet(request)?;
     let facts = &scan.facts.video;
@@ -42,6 +44,7 @@ pub(super) fn plan(
         grid,
         tracks: Vec::new(),
         spans: Vec::new(),
+        protected: outbox.protected(),
     };
     let mut inits = Vec::new();
     let mut add = |(track, init): (TrackPlan, Vec<u8>)| {
@@ -72,7 +75,25 @@ pub(super) fn plan(
         add(audio_track(id, facts, request.audio.kbps, &cuts)?);
     }
     plan.spans = ranges::spans(source, &scan, &plan)?;
+    let inits = sealed(&mut plan, inits, outbox)?;
     Ok(Made { plan, inits })
+}
+
+/// The init segments as they leave, which the plan's hashes are of.
+fn sealed(
+    plan: &mut Plan,
+    inits: Vec<Vec<u8>>,
+    outbox: &Outbox,
+) -> Result<Vec<Vec<u8>>, EngineError> {
+    outbox.learn(&plan.tracks)?;
+    let mut sealed = Vec::with_capacity(inits.len());
+    for (track, init) in plan.tracks.iter_mut().zip(inits) {
+        let init = outbox.sealed_init(&track.id, init)?;
+        track.init_sha256 = hex::encode(Sha256::digest(&init));
+        track.init_bytes = init.len() as u64;
+        sealed.push(init);
+    }
+    Ok(sealed)
 }
 
 fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {

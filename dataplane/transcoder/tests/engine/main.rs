@@ -12,3 +12,4 @@ mod pod;
 mod random;
 mod refusals;
 mod resume;
+mod sealed;

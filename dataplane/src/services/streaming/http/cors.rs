@@ -9,7 +9,7 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("accept-ranges,content-length,content-range,date,etag,retry-after");
 /// Headers that scripts may send.
-const TAKEN: HeaderValue = HeaderValue::from_static("range,if-none-match,if-range");
+const TAKEN: HeaderValue = HeaderValue::from_static("range,if-none-match,if-range,content-type");
 /// Methods.
 pub const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,OPTIONS");
 /// Seconds for which a browser need not ask again.

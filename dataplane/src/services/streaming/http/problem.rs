@@ -12,6 +12,7 @@ impl From<StreamingError> for Problem {
             StreamingError::Denied(denied) => (&**denied).into(),
             StreamingError::EpochStale => refused(Kind::Unavailable, "EpochStale").retry_after(1),
             StreamingError::NoSuchFile => refused(Kind::NotFound, "NoSuchFile"),
+            StreamingError::NotOffered => refused(Kind::NotFound, "NotOffered"),
             StreamingError::OutsideHandle => refused(Kind::Forbidden, "OutsideHandle").with(
                 "required",
                 serde_json::json!({"handle": "of the object's own content"}),

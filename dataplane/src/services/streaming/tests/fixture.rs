@@ -98,6 +98,7 @@ impl Stage {
             key,
             bytes,
             sha256,
+            head_bytes: number.map(|_| 40),
         };
         assert!(self.world.catalog.commit(&output, &segment).await.unwrap());
         path
