@@ -1,5 +1,6 @@
 """The gate with the engine's real output on loopback, without a cluster: the playback test's own server."""
 
+import functools
 import json
 import subprocess
 
@@ -8,6 +9,7 @@ from . import ROOT, Failed
 TEST = "serve::serves_until_standard_input_ends"
 
 
+@functools.cache
 def program():
     """The test program that serves."""
     command = ["cargo", "test", "-q", "--release", "--workspace", "--test", "playback", "--no-run", "--message-format", "json"]
