@@ -7,10 +7,12 @@ pub mod catalog;
 pub mod chain;
 pub mod clock;
 pub mod figures;
+pub mod hooks;
 pub mod identity;
 pub mod jobs;
 pub mod notices;
 pub mod objects;
+pub mod openid;
 pub mod policies;
 pub mod scrape;
 

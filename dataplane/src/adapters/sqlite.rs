@@ -13,17 +13,19 @@ use sqlx::{Row, Sqlite, Transaction};
 use crate::ports::catalog::CatalogError;
 
 mod contents;
+mod machine_keys;
 mod outputs;
 mod sessions;
 mod uploads;
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
     include_str!("sqlite/schema_heads.sql"),
     include_str!("sqlite/schema_keys.sql"),
+    include_str!("sqlite/schema_machine_keys.sql"),
 ];
 
 /// The catalog.

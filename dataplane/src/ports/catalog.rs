@@ -10,8 +10,11 @@ use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 use super::Source;
 use super::clock::UnixSeconds;
 
+mod machine_keys;
 #[cfg(test)]
 pub mod suite;
+
+pub use machine_keys::{MachineKey, MachineKeys};
 
 /// Why the catalog did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -271,6 +274,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Outputs + Uploads + Sessions {}
+pub trait Catalog: Contents + Outputs + Uploads + Sessions + MachineKeys {}
 
-impl<T: Contents + Outputs + Uploads + Sessions> Catalog for T {}
+impl<T: Contents + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}
