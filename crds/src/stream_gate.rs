@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::Finality;
 use streamgate_contract::limits::{LimitMode, RoleLimit};
+use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
@@ -103,6 +104,11 @@ pub struct StreamGateSpec {
     /// The audit log: what is recorded and for how long it is kept. Rollout.
     #[serde(default)]
     pub audit: AuditSettings,
+
+    /// What viewings are held to, besides the rule of their content. Rollout.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("!self.bind.exists(b, b == 'Country') || has(self.countryHeader)").message("playback.bind Country needs playback.countryHeader: name the header in which a trusted proxy tells the country"))]
+    pub playback: PlaybackSettings,
 
     /// Settings of pods by role; in topology Compact only `all`. Rollout.
     #[serde(default)]

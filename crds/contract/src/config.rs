@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
+use crate::playback::PlaybackSettings;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
 
@@ -72,6 +73,9 @@ pub struct RoleConfig {
     /// The audit log.
     #[serde(default)]
     pub audit: AuditSettings,
+    /// Playback.
+    #[serde(default)]
+    pub playback: PlaybackSettings,
     /// Defaults of TranscodeJobs.
     pub transcode: Transcode,
     /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.

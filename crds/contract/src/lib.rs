@@ -15,6 +15,7 @@ pub mod labels;
 pub mod limits;
 pub mod names;
 pub mod plan;
+pub mod playback;
 pub mod reasons;
 pub mod renditions;
 pub mod roles;

@@ -187,6 +187,7 @@ fn streaming(
         playback_key: keys.playback_public.clone(),
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
+        settings: config.playback.clone(),
     };
     Ok(Streaming::new(parts, registry)?)
 }

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 95] = [
+pub const REASONS: [&str; 99] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -22,6 +22,7 @@ pub const REASONS: [&str; 95] = [
     "EpochStale",
     "ForeignMessage",
     "ForeignStreamGate",
+    "HandleBound",
     "HandleExpired",
     "IfMatchRequired",
     "InternalError",
@@ -64,6 +65,8 @@ pub const REASONS: [&str; 95] = [
     "NotReady",
     "NotYours",
     "ObjectMisfit",
+    "OriginNotAllowed",
+    "OtherContent",
     "OutputIncomplete",
     "OutsideHandle",
     "Overloaded",
@@ -81,6 +84,7 @@ pub const REASONS: [&str; 95] = [
     "Timeout",
     "TokenRequired",
     "TooManyNamespaces",
+    "TooManyStreams",
     "UnknownChain",
     "UnknownRule",
     "UnsupportedMediaType",

@@ -30,6 +30,14 @@ pub mod table;
 use headers::Values;
 use table::{Figures, Key, Table};
 
+/// The network that one caller owns, as text.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{:x}::/64", u128::from(v6) >> 64),
+    }
+}
+
 impl Key {
     /// One caller owns a whole /64.
     pub fn address(address: IpAddr) -> Self {

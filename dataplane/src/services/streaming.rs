@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use streamgate_contract::TrackId;
 use streamgate_contract::encryption::{ContentKey, Scheme};
+use streamgate_contract::playback::PlaybackSettings;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
@@ -29,7 +30,7 @@ mod playlist;
 mod range;
 mod view;
 
-pub use admission::Pass;
+pub use admission::{Pace, Pass};
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
@@ -61,10 +62,16 @@ pub struct Parts {
     pub public_url: String,
     /// Bytes of segments kept in memory.
     pub cache_bytes: u64,
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
 }
 
 /// The role.
 pub struct Streaming {
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
+    /// The gate's public URL.
+    pub public_url: String,
     admission: Admission,
     views: Views,
     fragments: Fragments,
@@ -78,15 +85,18 @@ impl Streaming {
     pub fn new(parts: Parts, registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::new(registry)?);
         Ok(Self {
+            public_url: parts.public_url.clone(),
             admission: Admission::new(
                 parts.playback_key,
                 parts.public_url,
                 parts.entitlements,
                 parts.clock.clone(),
                 metrics.clone(),
+                &parts.settings,
             ),
             views: Views::new(parts.catalog, parts.clock),
             fragments: Fragments::new(parts.objects, parts.cache_bytes, metrics),
+            settings: parts.settings,
         })
     }
 

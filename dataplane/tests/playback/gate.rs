@@ -118,6 +118,7 @@ impl Gate {
             playback_key: public,
             public_url: url.clone(),
             cache_bytes: 64 << 20,
+            settings: Default::default(),
         };
         let streaming = Arc::new(streaming::Streaming::new(parts, &registry).unwrap());
         let stop = CancellationToken::new();

@@ -81,6 +81,12 @@ audit:
   mode: Batch
   retentionDays: 30
   maxBytes: 2097152
+playback:
+  allowedOrigins: ["https://player.example"]
+  streamsPerViewer: 3
+  bytesPerSecond: 2000000
+  bind: [Address]
+  countryHeader: cf-ipcountry
 components:
   all:
     resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}

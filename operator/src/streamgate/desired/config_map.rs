@@ -58,6 +58,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             max_concurrent_requests: spec.limits.max_concurrent_requests,
         },
         audit: spec.audit.clone(),
+        playback: spec.playback.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
             audio: spec.transcode.audio.clone(),

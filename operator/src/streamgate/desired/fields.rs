@@ -89,6 +89,15 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
             Children(&["Service gateway"]),
         ),
         (
+            "playback.allowedOrigins[]",
+            json!("https://a.example"),
+            CONFIG,
+        ),
+        ("playback.streamsPerViewer", json!(4), CONFIG),
+        ("playback.bytesPerSecond", json!(3_000_000), CONFIG),
+        ("playback.bind[]", json!("Device"), CONFIG),
+        ("playback.countryHeader", json!("x-country"), CONFIG),
+        (
             "exposure.tlsSecretName",
             json!("other-tls"),
             Children(&["Deployment"]),

@@ -83,6 +83,7 @@ impl Replica {
             playback_key: signer(2).verifier().clone(),
             public_url: GATE.into(),
             cache_bytes: 1 << 20,
+            settings: Default::default(),
         };
         let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
         let streaming = Arc::new(streaming);
