@@ -36,7 +36,7 @@ macro_rules! id {
             "maxLength" = 63,
             "pattern" = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
         ))]
-        pub struct $name(String);
+        pub struct $name(pub(crate) String);
 
         impl $name {
             /// The identifier as text.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::encryption::Protection;
 use crate::ids::TrackId;
 use crate::job_files::{Order, SegmentName};
+use crate::stills::Still;
 
 /// Path of the assignment.
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
@@ -96,6 +97,11 @@ pub enum Object {
         track: TrackId,
         /// Number from 0.
         number: u32,
+    },
+    /// Still image.
+    Still {
+        /// Which.
+        still: Still,
     },
 }
 

@@ -20,6 +20,7 @@ pub mod reasons;
 pub mod renditions;
 pub mod roles;
 pub mod rules;
+pub mod stills;
 
 pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
 pub use roles::Role;

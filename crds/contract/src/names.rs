@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ContentId, OutputId, TrackId, UploadId};
 use crate::roles::Role;
+use crate::stills::Still;
 
 /// A step of a TranscodeJob; each is one Indexed Job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,6 +110,15 @@ fn short(sha256: &str) -> &str {
 pub fn init_key(content: &ContentId, output: &OutputId, track: &TrackId, sha256: &str) -> String {
     format!(
         "contents/{content}/{output}/{track}/init-{}.mp4",
+        short(sha256)
+    )
+}
+
+/// Key of a still image.
+pub fn still_key(content: &ContentId, output: &OutputId, still: Still, sha256: &str) -> String {
+    format!(
+        "contents/{content}/{output}/extras/{}-{}.jpg",
+        still.name(),
         short(sha256)
     )
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use streamgate_contract::TrackId;
 use streamgate_contract::encryption::{ContentKey, Scheme};
 use streamgate_contract::playback::PlaybackSettings;
+use streamgate_contract::stills::Still;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
@@ -28,6 +29,7 @@ mod page_name;
 mod path;
 mod playlist;
 mod range;
+mod storyboard;
 mod view;
 
 pub use admission::{Pace, Pass};
@@ -131,6 +133,7 @@ impl Streaming {
         let view = self.views.current(&viewing.output).await?;
         let serves = |scheme: Scheme| match name {
             PageName::Manifest => scheme.serves_dash(),
+            PageName::Storyboard => true,
             _ => scheme.serves_hls(),
         };
         if !view.scheme().is_none_or(serves) {
@@ -140,6 +143,10 @@ impl Streaming {
         let page = match name {
             PageName::Master => view.master.get(|| playlist::master(&view)),
             PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Storyboard => {
+                let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
+                view.tile_list.get(|| Some(storyboard::tiles(&tiles)))
+            }
             PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
             PageName::IFrames(id) => {
                 let video = Some(track(id)?).filter(|track| track.is_video());
@@ -148,6 +155,16 @@ impl Streaming {
             }
         };
         page.ok_or(StreamingError::NotReady)
+    }
+
+    /// A still image of what is watched.
+    pub async fn still(
+        &self,
+        viewing: &Viewing,
+        still: Still,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        let view = self.views.current(&viewing.output).await?;
+        view.still(still).ok_or(StreamingError::NoSuchFile)
     }
 
     /// The key of what is watched.

@@ -119,6 +119,7 @@ fn key(object: &Object, sha256: &str) -> String {
     match object {
         Object::Init { track } => format!("out/{track}/init-{h}.mp4"),
         Object::Segment { track, number } => format!("out/{track}/{number:06}-{h}.m4s"),
+        Object::Still { still } => format!("out/extras/{}-{h}.jpg", still.name()),
     }
 }
 
@@ -178,6 +179,10 @@ async fn commit(
             let key = old.clone().unwrap_or(request.key);
             state.committed.insert(name, key);
             old.is_none()
+        }
+        Object::Still { .. } => {
+            let mut objects = state.commits.iter().map(|(object, _)| object);
+            objects.all(|object| *object != request.object)
         }
     };
     state.commits.push((request.object, first));

@@ -14,6 +14,7 @@ use streamgate_contract::encryption::Protected;
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::job_files::{self, Event, SegmentName};
 use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::stills::Still;
 
 use crate::error::{EngineError, WithFile};
 use crate::seal::Seal;
@@ -111,6 +112,11 @@ impl Outbox {
     /// Puts an init segment in place, as [`Self::sealed_init`] made it.
     pub fn init(&self, track: &TrackId, bytes: &[u8]) -> Result<(), EngineError> {
         self.put(&job_files::init_name(track), bytes)
+    }
+
+    /// Puts a still image in place.
+    pub fn still(&self, still: Still, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put(&still.file(), bytes)
     }
 
     /// Puts the plan in place and says so.

@@ -165,7 +165,7 @@ impl Outputs for Sqlite3Catalog {
     async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {
         const ACTION: &str = "publish an output";
         let output = self.output(id).await?;
-        let wanted = u64::from(output.plan.segments()) + output.plan.tracks.len() as u64;
+        let wanted = output.plan.objects();
         let mut tx = self.write(ACTION).await?;
         let count = sqlx::query("SELECT count(*) AS n FROM segments WHERE output = ?");
         let count = count

@@ -9,12 +9,13 @@ use axum::http::request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use streamgate_contract::stills::Still;
 use tower::service_fn;
 
 use super::keys;
 use super::path::{Place, place};
 use super::range::wanted;
-use super::{FileName, Page, PageName, Pass, Streaming, StreamingError};
+use super::{FileName, Fragment, Page, PageName, Pass, Streaming, StreamingError};
 use crate::error::{Kind, Problem};
 use crate::layers::around::Serves;
 use crate::layers::circumstances::Bindings;
@@ -29,6 +30,8 @@ mod pace;
 mod parts;
 mod problem;
 
+/// Media type of stills.
+const IMAGE: &str = "image/jpeg";
 /// Name of the key, as HLS asks for it.
 const KEY: &str = "key";
 /// Name of the key, as Encrypted Media Extensions ask for it.
@@ -150,6 +153,10 @@ async fn page(
     if let KEY | LICENSE = name {
         return key(streaming, pass, name).await;
     }
+    if let Some(still) = Still::ALL.into_iter().find(|still| still.file() == name) {
+        let image = streaming.still(&pass.viewing, still).await?;
+        return object(streaming, pass, &image, IMAGE, request).await;
+    }
     let name: PageName = name.parse().map_err(|_| StreamingError::NoSuchFile)?;
     let page = streaming.page(&pass.viewing, &name).await?;
     Ok(page_response(page, name.media_type(), &request.headers))
@@ -192,12 +199,23 @@ async fn fragment(
 ) -> Result<Response, Problem> {
     let name = FileName::parse(file).map_err(|_| StreamingError::NoSuchFile)?;
     let fragment = streaming.fragment(pass, track, name).await?;
-    let (tag, headers) = (&fragment.tag, &request.headers);
     let kind = if fragment.audio {
         "audio/mp4"
     } else {
         "video/mp4"
     };
+    object(streaming, pass, &fragment, kind, request).await
+}
+
+/// A committed object, or the part of it that is asked for.
+async fn object(
+    streaming: &Streaming,
+    pass: &Pass,
+    fragment: &Fragment,
+    kind: &'static str,
+    request: &request::Parts,
+) -> Result<Response, Problem> {
+    let (tag, headers) = (&fragment.tag, &request.headers);
     if conditions::precondition_failed(headers, tag) {
         return Err(precondition_failed());
     }
@@ -214,7 +232,7 @@ async fn fragment(
         return Ok(response);
     }
     let range = wanted(conditions::range(headers, tag), fragment.bytes);
-    let bytes = streaming.bytes(&fragment).await?;
+    let bytes = streaming.bytes(fragment).await?;
     let answer = parts::answer(bytes, &range, kind, pass.pace.as_ref());
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(answer);

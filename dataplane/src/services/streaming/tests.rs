@@ -7,3 +7,4 @@ mod keys;
 mod live;
 mod revoked;
 mod segments;
+mod stills;
