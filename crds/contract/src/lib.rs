@@ -21,5 +21,5 @@ pub mod renditions;
 pub mod roles;
 pub mod rules;
 
-pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
 pub use roles::Role;
