@@ -80,6 +80,10 @@ id!(
     ContentId, "content id"
 );
 id!(
+    /// A shelf of contents that viewers browse.
+    CategoryId, "category id"
+);
+id!(
     /// One resumable upload.
     UploadId, "upload id"
 );

@@ -22,5 +22,5 @@ pub mod roles;
 pub mod rules;
 pub mod stills;
 
-pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
 pub use roles::Role;

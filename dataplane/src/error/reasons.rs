@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 99] = [
+pub const REASONS: [&str; 102] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -28,20 +28,22 @@ pub const REASONS: [&str; 99] = [
     "InternalError",
     "InvalidAddress",
     "InvalidBody",
+    "InvalidCursor",
     "InvalidHandle",
     "InvalidHeader",
     "InvalidKey",
-    "InvalidLimit",
     "InvalidMetadata",
     "InvalidNamespace",
+    "InvalidQuery",
+    "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
     "InvalidState",
-    "InvalidTitle",
     "InvalidToken",
     "InvalidTtl",
     "JobGone",
     "JobsUnavailable",
+    "KeyReused",
     "KeysUnavailable",
     "LengthRequired",
     "MalformedBody",
@@ -83,6 +85,7 @@ pub const REASONS: [&str; 99] = [
     "StoreUnavailable",
     "Timeout",
     "TokenRequired",
+    "TooManyCategories",
     "TooManyNamespaces",
     "TooManyStreams",
     "UnknownChain",

@@ -25,6 +25,7 @@ use crate::error::{Kind, Problem};
 use crate::ports::chain::Wallet;
 
 pub mod headers;
+pub mod strict;
 pub mod table;
 
 use headers::Values;
@@ -78,6 +79,8 @@ type Limiter<C> = RateLimiter<Key, Table, C, StateInformationMiddleware>;
 pub struct Policy<C: Clock = DefaultClock> {
     limiter: Limiter<C>,
     mode: LimitMode,
+    /// Requests at once and per second.
+    quota: (u32, u32),
     values: Values,
     scope: Scope,
     allowed: IntCounter,
@@ -221,6 +224,7 @@ impl Families {
         Policy {
             limiter: RateLimiter::new(quota, table, clock.clone()),
             mode: limits.mode,
+            quota: (burst, per_second),
             values: Values::new(name, burst, per_second),
             scope,
             allowed: outcome("allowed"),

@@ -10,8 +10,13 @@ use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 use super::Source;
 use super::clock::UnixSeconds;
 
+pub mod library;
+pub mod plays;
 #[cfg(test)]
 pub mod suite;
+
+use library::Library;
+use plays::Plays;
 
 /// Why the catalog did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +50,7 @@ pub enum CatalogError {
 }
 
 /// State of a content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentState {
     /// No output is finished yet.
@@ -160,7 +165,7 @@ pub struct OutboxEntry {
     pub content: ContentId,
 }
 
-/// Contents and what viewers may see of them.
+/// Contents as other roles need them.
 #[async_trait]
 pub trait Contents: Send + Sync {
     /// Adds a content; a conflict when the id is taken.
@@ -175,12 +180,6 @@ pub trait Contents: Send + Sync {
     async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError>;
     /// One content.
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
-    /// Every content, newest first.
-    async fn contents(&self) -> Result<Vec<Content>, CatalogError>;
-    /// Puts `after` (title, rule, state) in the place of `before`; false when it is no longer as
-    /// `before`. Another rule or state ends the leases of its viewers by a new epoch.
-    async fn change_content(&self, before: &Content, after: &Content)
-    -> Result<bool, CatalogError>;
 }
 
 /// Outputs, their plans and segments.
@@ -271,6 +270,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Outputs + Uploads + Sessions {}
+pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions {}
 
-impl<T: Contents + Outputs + Uploads + Sessions> Catalog for T {}
+impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions> Catalog for T {}

@@ -3,7 +3,10 @@
 use streamgate_contract::encryption::{ContentKey, Hex16};
 use streamgate_contract::plan::Plan;
 
+use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload, UploadPart};
+
+mod library;
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -76,6 +79,7 @@ pub async fn run(catalog: &dyn Catalog) {
     completion_is_one_transaction(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
+    library::run(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
@@ -86,21 +90,18 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
         Err(CatalogError::Conflict { .. })
     ));
     assert_eq!(catalog.content(&one.id).await.unwrap(), one);
-    assert_eq!(catalog.contents().await.unwrap(), vec![one.clone()]);
-    let mut renamed = one.clone();
-    renamed.title = "Another".into();
+    let listed = catalog.page(&Page::newest(9)).await.unwrap();
+    assert_eq!((listed.len(), &listed[0].entry.content), (1, &one));
+    let before = catalog.entry(&one.id).await.unwrap();
+    let mut renamed = before.clone();
+    renamed.content.title = "Another".into();
     let epoch = catalog.epoch().await.unwrap();
-    assert!(catalog.change_content(&one, &renamed).await.unwrap());
-    assert!(
-        !catalog.change_content(&one, &renamed).await.unwrap(),
-        "stale"
-    );
-    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed);
-    assert_eq!(
-        catalog.epoch().await.unwrap(),
-        epoch,
-        "nobody need be asked"
-    );
+    assert!(catalog.change_entry(&before, &renamed).await.unwrap());
+    let stale = catalog.change_entry(&before, &renamed).await;
+    assert!(!stale.unwrap(), "stale");
+    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed.content);
+    let same = catalog.epoch().await.unwrap() == epoch;
+    assert!(same, "nobody need be asked");
     withdraw(catalog, one.id.as_str()).await;
     let state = catalog.content(&one.id).await.unwrap().state;
     assert_eq!(state, ContentState::Withdrawn);
@@ -109,10 +110,10 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
 
 /// Takes a content down.
 pub async fn withdraw(catalog: &dyn Catalog, id: &str) {
-    let before = catalog.content(&id.parse().unwrap()).await.unwrap();
+    let before = catalog.entry(&id.parse().unwrap()).await.unwrap();
     let mut after = before.clone();
-    after.state = ContentState::Withdrawn;
-    assert!(catalog.change_content(&before, &after).await.unwrap());
+    after.content.state = ContentState::Withdrawn;
+    assert!(catalog.change_entry(&before, &after).await.unwrap());
 }
 
 async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
@@ -321,7 +322,8 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
     ));
 }
 
-fn upload(id: &str) -> Upload {
+/// An upload of ten bytes.
+pub fn upload(id: &str) -> Upload {
     Upload {
         id: id.parse().unwrap(),
         owner: "0xa".into(),
@@ -333,7 +335,8 @@ fn upload(id: &str) -> Upload {
     }
 }
 
-fn part(key: &str, bytes: u64) -> UploadPart {
+/// A part.
+pub fn part(key: &str, bytes: u64) -> UploadPart {
     UploadPart {
         key: key.into(),
         bytes,
