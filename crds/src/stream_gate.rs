@@ -13,6 +13,8 @@ use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
+use crate::scheduling::Scheduling;
+
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
@@ -21,7 +23,7 @@ use streamgate_contract::rules::GateRule;
     kind = "StreamGate",
     plural = "streamgates",
     shortname = "sg",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "StreamGateStatus",
     derive = "PartialEq",
@@ -470,6 +472,8 @@ pub struct TranscodeDefaults {
     /// Resources of the transcoder container; measured defaults when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Where the pods of jobs may run.
+    pub scheduling: Scheduling,
 }
 
 impl Default for TranscodeDefaults {
@@ -481,6 +485,7 @@ impl Default for TranscodeDefaults {
             parallelism: 8,
             sandbox: Sandbox::Required,
             resources: None,
+            scheduling: Scheduling::default(),
         }
     }
 }

@@ -18,12 +18,13 @@ mod sessions;
 mod uploads;
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
     include_str!("sqlite/schema_heads.sql"),
     include_str!("sqlite/schema_keys.sql"),
+    include_str!("sqlite/schema_usage.sql"),
 ];
 
 /// The catalog.

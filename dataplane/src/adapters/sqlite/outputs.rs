@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use streamgate_contract::encryption::ContentKey;
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::{Sqlite3Catalog, column, conflict, failed, not_found, parsed, signed, unsigned};
@@ -160,6 +161,43 @@ impl Outputs for Sqlite3Catalog {
         let row = query.fetch_optional(&self.pool).await;
         let row = row.map_err(failed("read a key"))?;
         row.as_ref().map(content_key).transpose()
+    }
+
+    async fn note_usage(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        usage: &Usage,
+    ) -> Result<(), CatalogError> {
+        let sql =
+            "INSERT INTO usage (output, pod, cpu_ms, pod_ms, fetched_bytes) VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT (output, pod) DO UPDATE SET
+                   cpu_ms = max(cpu_ms, excluded.cpu_ms),
+                   pod_ms = max(pod_ms, excluded.pod_ms),
+                   fetched_bytes = max(fetched_bytes, excluded.fetched_bytes)";
+        let query = sqlx::query(sql)
+            .bind(output.as_str())
+            .bind(pod)
+            .bind(signed(usage.cpu_milliseconds)?)
+            .bind(signed(usage.pod_milliseconds)?)
+            .bind(signed(usage.fetched_bytes)?);
+        let done = query.execute(&self.pool).await;
+        done.map(|_| ()).map_err(failed("note what a pod took"))
+    }
+
+    async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError> {
+        let sql = "SELECT coalesce(sum(cpu_ms), 0) AS cpu_ms, coalesce(sum(pod_ms), 0) AS pod_ms,
+                   coalesce(sum(fetched_bytes), 0) AS fetched_bytes FROM usage WHERE output = ?";
+        let query = sqlx::query(sql).bind(output.as_str());
+        let row = query
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("read what pods took"))?;
+        Ok(Usage {
+            cpu_milliseconds: unsigned(&row, "cpu_ms")?,
+            pod_milliseconds: unsigned(&row, "pod_ms")?,
+            fetched_bytes: unsigned(&row, "fetched_bytes")?,
+        })
     }
 
     async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {
