@@ -14,6 +14,8 @@ use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
+use crate::scheduling::Scheduling;
+
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
@@ -22,7 +24,7 @@ use streamgate_contract::rules::GateRule;
     kind = "StreamGate",
     plural = "streamgates",
     shortname = "sg",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "StreamGateStatus",
     derive = "PartialEq",
@@ -476,6 +478,8 @@ pub struct TranscodeDefaults {
     /// Resources of the transcoder container; measured defaults when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Where the pods of jobs may run.
+    pub scheduling: Scheduling,
 }
 
 impl Default for TranscodeDefaults {
@@ -487,6 +491,7 @@ impl Default for TranscodeDefaults {
             parallelism: 8,
             sandbox: Sandbox::Required,
             resources: None,
+            scheduling: Scheduling::default(),
         }
     }
 }

@@ -32,13 +32,14 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 7] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
     include_str!("sqlite/schema_heads.sql"),
     include_str!("sqlite/schema_keys.sql"),
     include_str!("sqlite/schema_library.sql"),
+    include_str!("sqlite/schema_usage.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

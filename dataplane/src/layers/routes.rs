@@ -72,6 +72,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/internal/v1/tickets", Of(Worker), Class::Api),
     ("/internal/v1/commits", Of(Worker), Class::Api),
     ("/internal/v1/progress", Of(Worker), Class::Api),
+    ("/internal/v1/usage", Of(Worker), Class::Api),
     ("/internal/v1/publish", Of(Worker), Class::Api),
     ("/internal/v1/objects/{*key}", Of(Worker), Class::Api),
 ];

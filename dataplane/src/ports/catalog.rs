@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 
@@ -209,6 +210,15 @@ pub trait Outputs: Send + Sync {
     async fn keep_key(&self, job: &str, key: &ContentKey) -> Result<ContentKey, CatalogError>;
     /// The key of an output, if it is encrypted.
     async fn key_of(&self, output: &OutputId) -> Result<Option<ContentKey>, CatalogError>;
+    /// Notes what a pod of the output's job took so far; a pod that says less later changes nothing.
+    async fn note_usage(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        usage: &Usage,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together took for an output.
+    async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }

@@ -100,6 +100,10 @@ transcode:
   parallelism: 2
   sandbox: BestEffort
   resources: {requests: {cpu: "1"}, limits: {memory: 1Gi}}
+  scheduling:
+    nodeSelector: {encoders: "yes"}
+    tolerations: [{key: spot, operator: Equal, value: "yes", effect: NoSchedule}]
+    priorityClassName: batch
 allowedNamespaces: [team-a]
 log: debug
 dataPolicy: Delete

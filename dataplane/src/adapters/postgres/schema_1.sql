@@ -40,6 +40,12 @@ CREATE TABLE segments (
     head_bytes BIGINT,
     committed_at TIMESTAMPTZ NOT NULL DEFAULT now(), PRIMARY KEY (output, track, number)
 );
+-- What each pod of a job took for an output.
+CREATE TABLE pod_usage (
+    output TEXT NOT NULL REFERENCES outputs (id) ON DELETE CASCADE, pod TEXT NOT NULL,
+    cpu_ms BIGINT NOT NULL, pod_ms BIGINT NOT NULL, fetched_bytes BIGINT NOT NULL,
+    PRIMARY KEY (output, pod)
+);
 -- Keys of encrypted outputs, by the job that makes the output.
 CREATE TABLE content_keys (job TEXT PRIMARY KEY, id TEXT NOT NULL, key TEXT NOT NULL);
 CREATE TABLE uploads (

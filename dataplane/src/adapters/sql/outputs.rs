@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use streamgate_contract::encryption::ContentKey;
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
@@ -170,6 +171,49 @@ impl Outputs for Catalog {
         let row = query.fetch_optional(&self.pool).await;
         let row = row.map_err(failed("read a key"))?;
         row.as_ref().map(content_key).transpose()
+    }
+
+    async fn note_usage(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        usage: &Usage,
+    ) -> Result<(), CatalogError> {
+        // A courier that was started again knows less of its pod than the first.
+        let sql =
+            "INSERT INTO pod_usage (output, pod, cpu_ms, pod_ms, fetched_bytes) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (output, pod) DO UPDATE SET
+             cpu_ms = CASE WHEN excluded.cpu_ms > pod_usage.cpu_ms
+                 THEN excluded.cpu_ms ELSE pod_usage.cpu_ms END,
+             pod_ms = CASE WHEN excluded.pod_ms > pod_usage.pod_ms
+                 THEN excluded.pod_ms ELSE pod_usage.pod_ms END,
+             fetched_bytes = CASE WHEN excluded.fetched_bytes > pod_usage.fetched_bytes
+                 THEN excluded.fetched_bytes ELSE pod_usage.fetched_bytes END";
+        let query = sqlx::query(sql)
+            .bind(output.as_str())
+            .bind(pod)
+            .bind(signed(usage.cpu_milliseconds)?)
+            .bind(signed(usage.pod_milliseconds)?)
+            .bind(signed(usage.fetched_bytes)?);
+        let done = query.execute(&self.pool).await;
+        done.map(|_| ()).map_err(failed("note what a pod took"))
+    }
+
+    async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError> {
+        let sql = "SELECT CAST(coalesce(sum(cpu_ms), 0) AS BIGINT) AS cpu_ms,
+                   CAST(coalesce(sum(pod_ms), 0) AS BIGINT) AS pod_ms,
+                   CAST(coalesce(sum(fetched_bytes), 0) AS BIGINT) AS fetched_bytes
+                   FROM pod_usage WHERE output = $1";
+        let query = sqlx::query(sql).bind(output.as_str());
+        let row = query
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed("read what pods took"))?;
+        Ok(Usage {
+            cpu_milliseconds: unsigned(&row, "cpu_ms")?,
+            pod_milliseconds: unsigned(&row, "pod_ms")?,
+            fetched_bytes: unsigned(&row, "fetched_bytes")?,
+        })
     }
 
     async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {

@@ -1,6 +1,7 @@
 //! What every catalog must do. An adapter's test hands in an empty catalog.
 
 use streamgate_contract::encryption::{ContentKey, Hex16};
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
 use super::library::Page;
@@ -72,6 +73,7 @@ pub async fn run(catalog: &dyn Catalog) {
     a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
+    what_pods_took_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
     parts_append_in_order_only(catalog).await;
@@ -180,6 +182,28 @@ async fn the_first_commit_wins(catalog: &dyn Catalog) {
             .unwrap()
     );
     assert_eq!(catalog.segments(&o1).await.unwrap(), [stored]);
+}
+
+async fn what_pods_took_adds_up(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let took = |cpu_milliseconds, pod_milliseconds, fetched_bytes| Usage {
+        cpu_milliseconds,
+        pod_milliseconds,
+        fetched_bytes,
+    };
+    assert_eq!(catalog.usage(&o1).await.unwrap(), Usage::default());
+    // A courier that was started again knows less of its pod.
+    for (pod, usage) in [
+        ("a", took(5, 9, 100)),
+        ("b", took(1, 2, 3)),
+        ("a", took(7, 4, 0)),
+    ] {
+        catalog.note_usage(&o1, pod, &usage).await.unwrap();
+    }
+    assert_eq!(catalog.usage(&o1).await.unwrap(), took(8, 11, 103));
+    let unknown = "unknown".parse().unwrap();
+    let outcome = catalog.note_usage(&unknown, "a", &took(1, 1, 1)).await;
+    assert!(outcome.is_err(), "{outcome:?}");
 }
 
 async fn publishing_needs_every_segment(catalog: &dyn Catalog) {

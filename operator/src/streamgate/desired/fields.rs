@@ -111,6 +111,28 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("paused", json!(true), Ready("Paused")),
         ("transcode.parallelism", json!(3), Jobs),
         ("transcode.sandbox", json!("Required"), Jobs),
+        ("transcode.scheduling.nodeSelector.*", json!("no"), Jobs),
+        (
+            "transcode.scheduling.priorityClassName",
+            json!("urgent"),
+            Jobs,
+        ),
+        ("transcode.scheduling.tolerations[].key", json!("gpu"), Jobs),
+        (
+            "transcode.scheduling.tolerations[].operator",
+            json!("Equal"),
+            Jobs,
+        ),
+        (
+            "transcode.scheduling.tolerations[].value",
+            json!("no"),
+            Jobs,
+        ),
+        (
+            "transcode.scheduling.tolerations[].effect",
+            json!("NoExecute"),
+            Jobs,
+        ),
         (
             "transcode.resources.requests.*",
             json!("much"),
