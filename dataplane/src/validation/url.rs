@@ -1,6 +1,6 @@
 //! URLs that somebody else names and we call. They must not lead inside: the host is checked when
-//! the URL is read, and each address it resolves to when a connection is made
-//! (`adapters/public_dns.rs`), since a name may mean something else by then.
+//! the URL is read. A name may mean something else later, so whoever connects checks each address it
+//! resolves to once more.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

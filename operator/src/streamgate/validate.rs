@@ -241,7 +241,7 @@ fn scheduling(scheduling: &Scheduling, problems: &mut Problems) {
         );
         let value = toleration.value.as_deref().unwrap_or_default();
         problems.unless(
-            is_label_value(value) && !(exists && !value.is_empty()),
+            is_label_value(value) && (value.is_empty() || !exists),
             &format!("{field}.value"),
             "must be the value of a taint, and absent with operator: Exists",
         );
