@@ -77,16 +77,19 @@ pub fn job_pod(pod: &str) -> Option<JobPod> {
 
 fn hyphenated(hex: &str) -> Option<String> {
     let ok = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    ok.then(|| {
-        [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ]
-        .join("-")
-    })
+    ok.then(|| uuid(hex))
+}
+
+/// 32 hex digits in the form of a UUID (RFC 9562, 4).
+pub(crate) fn uuid(hex: &str) -> String {
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 /// Key of an object for part `part` (from 0) of an upload. The suffix is random for each try:
