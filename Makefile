@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 contracts programs scene parts helm3 ffmpeg9 players crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ evm: ## Fetch the EVM node the chain adapter is tested on
 oidc: ## Fetch the OpenID provider that sign-in is tested on
 	@test -d target/tools/oidc/node_modules/oidc-provider || npm install --silent --no-save --prefix target/tools/oidc oidc-provider@9.13.3
 
+databases: ## Install the PostgreSQL and Redis that catalog and limits are tested on
+	@e2e/packages.sh databases
+
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
@@ -58,6 +61,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh footage    $(MAKE) -s footage
 	@e2e/timed.sh evm        $(MAKE) -s evm contracts oidc
 	@e2e/timed.sh s3         $(MAKE) -s s3
+	@e2e/timed.sh databases  $(MAKE) -s databases
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
 	@e2e/timed.sh lint       $(MAKE) -s lint
@@ -89,6 +93,9 @@ demo: scene ## The main job on a real Kubernetes: upload, encode, sign in, play
 nginx: ## Install the web server that claims on speed compare with
 	@e2e/packages.sh nginx
 
+schemathesis:
+	@test -x target/tools/schemathesis/bin/schemathesis || (python3 -m venv target/tools/schemathesis && target/tools/schemathesis/bin/pip install -q schemathesis==4.32.5)
+
 ffmpeg9:
 	@e2e/ffmpeg9.sh
 
@@ -98,7 +105,7 @@ players:
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm contracts oidc s3 tools ## What the tests run against, besides what they build
+parts: footage evm contracts oidc s3 databases tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

@@ -4,6 +4,7 @@
 #   packages.sh cluster   the same, and what a node needs to run pods
 #   packages.sh nginx     the same, and the web server that claims on speed compare with
 #   packages.sh browser   the same, and the browser that claims play in
+#   packages.sh databases the same, and the servers that catalog and limits are tested on
 set -euo pipefail
 packages=(
   etcd-server pkg-config clang libclang-dev ffmpeg
@@ -15,7 +16,8 @@ case ${1-} in
   cluster) packages+=(containerd runc containernetworking-plugins iptables nftables conntrack iproute2 util-linux) ;;
   nginx) packages+=(nginx openssl) ;;
   browser) packages+=(chromium) ;;
-  *) echo "packages.sh: there is no group called $1; name cluster, nginx, browser or nothing" >&2; exit 2 ;;
+  databases) packages+=(postgresql redis-server) ;;
+  *) echo "packages.sh: there is no group called $1; name cluster, nginx, browser, databases or nothing" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do

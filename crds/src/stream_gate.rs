@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::{Finality, Webhooks};
 use streamgate_contract::limits::{LimitMode, RoleLimit};
+use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
+
+use crate::scheduling::Scheduling;
 
 mod auth;
 
@@ -25,7 +28,7 @@ pub use auth::{Auth, OidcProvider};
     kind = "StreamGate",
     plural = "streamgates",
     shortname = "sg",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "StreamGateStatus",
     derive = "PartialEq",
@@ -116,6 +119,11 @@ pub struct StreamGateSpec {
     /// The audit log: what is recorded and for how long it is kept. Rollout.
     #[serde(default)]
     pub audit: AuditSettings,
+
+    /// What viewings are held to, besides the rule of their content. Rollout.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("!self.bind.exists(b, b == 'Country') || has(self.countryHeader)").message("playback.bind Country needs playback.countryHeader: name the header in which a trusted proxy tells the country"))]
+    pub playback: PlaybackSettings,
 
     /// Settings of pods by role; in topology Compact only `all`. Rollout.
     #[serde(default)]
@@ -460,6 +468,8 @@ pub struct TranscodeDefaults {
     /// Resources of the transcoder container; measured defaults when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Where the pods of jobs may run.
+    pub scheduling: Scheduling,
 }
 
 impl Default for TranscodeDefaults {
@@ -471,6 +481,7 @@ impl Default for TranscodeDefaults {
             parallelism: 8,
             sandbox: Sandbox::Required,
             resources: None,
+            scheduling: Scheduling::default(),
         }
     }
 }

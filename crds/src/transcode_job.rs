@@ -11,7 +11,7 @@ use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::StreamGateRef;
 
 /// What is to be transcoded, and how. Everything but `suspend`, `parallelism`,
-/// `activeDeadlineSeconds` and `ttlSecondsAfterFinished` is immutable.
+/// `priorityClassName`, `activeDeadlineSeconds` and `ttlSecondsAfterFinished` is immutable.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "streamgate.io",
@@ -19,7 +19,7 @@ use crate::StreamGateRef;
     kind = "TranscodeJob",
     plural = "transcodejobs",
     shortname = "tj",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "TranscodeJobStatus",
     derive = "PartialEq",
@@ -130,6 +130,12 @@ pub struct TranscodeJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<i64>,
+
+    /// PriorityClass of the job's pods; the StreamGate's default when absent. A change holds for
+    /// the steps that have not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
 
     /// Stop the job's pods; what is committed stays. Live.
     #[serde(default)]
@@ -266,6 +272,9 @@ pub struct TranscodeJobStatus {
     /// The output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStatus>,
+    /// What the pods of this attempt took, when it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostStatus>,
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -317,6 +326,18 @@ pub struct OutputStatus {
     pub segments: i32,
     /// Bytes.
     pub bytes: i64,
+}
+
+/// What the pods of an attempt took. A pod that was killed is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CostStatus {
+    /// CPU time of the transcoders in seconds, rounded up.
+    pub cpu_seconds: i64,
+    /// Time of Plan's and Encode's pods at work in seconds, rounded up.
+    pub pod_seconds: i64,
+    /// Bytes of the source that all of them fetched together.
+    pub fetched_bytes: i64,
 }
 
 /// How far a job is. Never goes back while an attempt lasts.

@@ -19,12 +19,14 @@ use crate::layers::authenticate::authenticate;
 use crate::layers::cache::{Answers, cache};
 use crate::layers::client_address::{InvalidNetwork, TrustedProxies};
 use crate::layers::deadline::Deadline;
+use crate::layers::limit::strict::{self, Strict};
 use crate::layers::limit::{By, Limit, Policies};
 use crate::layers::metrics::{Families, Metrics};
 use crate::layers::shed::Shed;
 use crate::layers::split::Split;
 use crate::layers::trace::Trace;
 use crate::ports::identity::Identities;
+use crate::ports::shared_limits::SharedLimits;
 
 /// Route templates whose bodies may take longer than any deadline of an answer.
 const LONG: &[&str] = &[
@@ -40,6 +42,7 @@ pub struct Edge {
     shed: Shed,
     deadline: Deadline,
     policies: Arc<Policies>,
+    strict: Option<Arc<Strict>>,
     audit: Audit,
     answers: Arc<Answers>,
     identities: Arc<dyn Identities>,
@@ -74,25 +77,41 @@ impl Edge {
             shed: Shed::new(limits.max_concurrent_requests, registry)?,
             deadline: Deadline::new(after, LONG),
             policies: Limit::policies(limits, registry)?,
+            strict: None,
             audit,
             answers: Arc::default(),
             identities,
         })
     }
 
+    /// Counts what a caller asks of the API over all replicas of the gate `uid`, in `store`.
+    ///
+    /// # Errors
+    /// When its metric is registered already.
+    pub fn sharing(
+        mut self,
+        store: Arc<dyn SharedLimits>,
+        uid: &str,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, EdgeError> {
+        let local = Limit::new(self.policies.clone(), By::Principal);
+        self.strict = Some(Arc::new(Strict::new(local, store, uid, registry)?));
+        Ok(self)
+    }
+
     /// The public listener: `api` for people with sessions, `playback` for handles in the path. One
     /// stack of values around both: whatever is asked most often meets no box and no router.
     pub fn public<P: Serves>(&self, api: Router, playback: P) -> impl Serves + use<P> {
-        let api = with_fallbacks(api).layer(
+        let api = self.limited(
+            // Inside authenticate: an answer is kept for the one who asked.
+            with_fallbacks(api).layer(from_fn_with_state(self.answers.clone(), cache)),
+        );
+        let api = api.layer(
             ServiceBuilder::new()
                 // Outside authenticate, so that refusals are recorded.
                 .layer(self.audit.clone())
                 // Inside the limit by address, so that forged tokens cost their sender.
-                .layer(from_fn_with_state(self.identities.clone(), authenticate))
-                // Inside authenticate, so that a wallet is counted wherever it comes from.
-                .layer(self.limit(By::Principal))
-                // Inside authenticate: an answer is kept for the one who asked.
-                .layer(from_fn_with_state(self.answers.clone(), cache)),
+                .layer(from_fn_with_state(self.identities.clone(), authenticate)),
         );
         // A handle is verified by the handler; before that, an address is all that is known.
         let playback = ServiceBuilder::new()
@@ -109,6 +128,14 @@ impl Edge {
     /// The internal listener: callers prove themselves to each route.
     pub fn internal(&self, routes: Router) -> impl Serves + use<> {
         self.outer(with_fallbacks(routes).layer(self.audit.clone()))
+    }
+
+    /// Inside authenticate, so that a wallet is counted wherever it comes from.
+    fn limited(&self, api: Router) -> Router {
+        match &self.strict {
+            Some(strict) => api.layer(from_fn_with_state(strict.clone(), strict::limit)),
+            None => api.layer(self.limit(By::Principal)),
+        }
     }
 
     fn limit(&self, by: By) -> Layered<Limit> {

@@ -5,6 +5,7 @@ pub mod arrival;
 pub mod audit;
 pub mod authenticate;
 pub mod cache;
+pub mod circumstances;
 pub mod client_address;
 pub mod deadline;
 pub mod limit;

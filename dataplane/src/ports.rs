@@ -15,6 +15,7 @@ pub mod objects;
 pub mod openid;
 pub mod policies;
 pub mod scrape;
+pub mod shared_limits;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

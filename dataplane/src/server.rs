@@ -172,3 +172,6 @@ fn body(incoming: Incoming) -> Body {
         false => Body::new(incoming),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::ports::clock::UnixSeconds;
 mod claims;
 mod keys;
 
-pub use claims::{Session, Viewing};
+pub use claims::{Circumstances, Session, Viewing};
 pub use keys::{Jwk, KeyError, Signer, Verifier};
 
 /// Longest token that is looked at.

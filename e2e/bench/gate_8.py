@@ -52,7 +52,9 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seconds", type=float, default=300)
     options = arguments.parse_args()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65_536, 65_536))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert most == resource.RLIM_INFINITY or most > VIEWERS + 1_000, f"{most} open files are too few; raise the hard limit"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     serving.build()
     with serving.folder() as path:
         path = serving.seed(path, "--viewers", str(VIEWERS))

@@ -103,12 +103,11 @@ def pinned(core, command):
 
 
 @contextlib.contextmanager
-def gate(path, tls=False, core=SERVER_CORE, audit="audit", config=None):
+def gate(path, tls=False, core=SERVER_CORE, audit="audit"):
     """The product's own program, with everything on that is on in a pod."""
-    config = config or json.loads((path / "config.yaml").read_text())
-    config["serveTls"] = tls
     name = f"{audit}-{int(tls)}"
-    (path / f"{name}.yaml").write_text(json.dumps(config))
+    config = (path / "config.yaml").read_text()
+    (path / f"{name}.yaml").write_text("serveTls: true\n" + config if tls else config)
     public, internal, admin = (f"127.0.0.1:{free_port()}" for _ in range(3))
     (path / name).mkdir(exist_ok=True)
     command = [GATE, "all", "--config", path / f"{name}.yaml", "--keys", path / "keys", "--audit", path / name, "--tls", path / "tls",

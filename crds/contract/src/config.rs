@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
+use crate::playback::PlaybackSettings;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
 
@@ -79,6 +80,9 @@ pub struct RoleConfig {
     /// The audit log.
     #[serde(default)]
     pub audit: AuditSettings,
+    /// Playback.
+    #[serde(default)]
+    pub playback: PlaybackSettings,
     /// Defaults of TranscodeJobs.
     pub transcode: Transcode,
     /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.
@@ -125,12 +129,21 @@ pub enum Storage {
 
 /// Database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Database {
     /// A SQLite file of the data volume.
     Sqlite {
         /// Absolute path.
         path: String,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// File with its URL, which holds the password.
+        url_file: String,
     },
 }
 
@@ -293,6 +306,10 @@ pub struct Limits {
     /// Requests in work at once, over all callers.
     #[serde(default = "default_concurrency")]
     pub max_concurrent_requests: u32,
+    /// File with the URL of a Redis or Valkey in which replicas count together; without one each
+    /// counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_store: Option<String>,
 }
 
 fn default_concurrency() -> u32 {

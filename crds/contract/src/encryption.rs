@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::TrackId;
+use crate::names;
 
 /// How an output is encrypted. A scheme excludes the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -69,15 +70,7 @@ impl Hex16 {
 
     /// In the form of a UUID, as DASH writes the id of a key.
     pub fn uuid(self) -> String {
-        let hex = self.to_string();
-        [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ]
-        .join("-")
+        names::uuid(&self.to_string())
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `POST /internal/v1/tickets` | [`TicketRequest`] → [`Ticket`] |
 //! | `POST /internal/v1/commits` | [`CommitRequest`] → [`CommitResult`] |
 //! | `POST /internal/v1/progress` | [`ProgressReport`] → 204 |
+//! | `POST /internal/v1/usage` | [`crate::job_files::Usage`] of this pod so far → 204 |
 //! | `POST /internal/v1/publish` | → [`crate::job_files::Published`] |
 //!
 //! Refusals are problem+json; `reason` in it is a word of [`crate::reasons::job`] where the job
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::encryption::Protection;
 use crate::ids::TrackId;
 use crate::job_files::{Order, SegmentName};
+use crate::stills::Still;
 
 /// Path of the assignment.
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
@@ -30,6 +32,8 @@ pub const TICKETS_PATH: &str = "/internal/v1/tickets";
 pub const COMMITS_PATH: &str = "/internal/v1/commits";
 /// Path for progress.
 pub const PROGRESS_PATH: &str = "/internal/v1/progress";
+/// Path for what a pod took.
+pub const USAGE_PATH: &str = "/internal/v1/usage";
 /// Path that closes an output.
 pub const PUBLISH_PATH: &str = "/internal/v1/publish";
 /// Path prefix of the internal object endpoint (volume storage): `…/{key}?expires=…&signature=…`.
@@ -96,6 +100,11 @@ pub enum Object {
         track: TrackId,
         /// Number from 0.
         number: u32,
+    },
+    /// Still image.
+    Still {
+        /// Which.
+        still: Still,
     },
 }
 

@@ -15,10 +15,12 @@ pub mod labels;
 pub mod limits;
 pub mod names;
 pub mod plan;
+pub mod playback;
 pub mod reasons;
 pub mod renditions;
 pub mod roles;
 pub mod rules;
+pub mod stills;
 
-pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
 pub use roles::Role;

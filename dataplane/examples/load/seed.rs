@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use streamgate_contract::config::RoleConfig;
 use streamgate_contract::names;
 use streamgate_contract::plan::Plan;
 use streamgate_dataplane::adapters::filesystem::Filesystem;
@@ -264,6 +265,7 @@ pub fn handle(signer: &Signer, viewer: usize, content: &str, now: i64) -> String
         output: format!("{content}-o").parse().unwrap(),
         rules: hex::encode(Sha256::digest(GATE)),
         proven: Vec::new(),
+        bound: None,
     };
     signer
         .sign(&Token::new(GATE, now, now + LIFE, viewing))
@@ -316,7 +318,8 @@ pub async fn run(args: Seed) {
         std::fs::create_dir(folder.join(format!("www/{size}"))).unwrap();
     }
     write_keys(&folder.join("keys"));
-    let config = config(&folder, args.viewers).to_string();
+    let config: RoleConfig = serde_json::from_value(config(&folder, args.viewers)).unwrap();
+    let config = serde_yaml::to_string(&config).unwrap();
     std::fs::write(folder.join("config.yaml"), config).unwrap();
     let gate = Gate {
         catalog: Sqlite3Catalog::open(&folder.join("catalog.db"))

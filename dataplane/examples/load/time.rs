@@ -30,7 +30,7 @@ pub struct Time {
 
 async fn role(args: &Time) -> Arc<streaming::Streaming> {
     let config = std::fs::read_to_string(args.folder.join("config.yaml")).unwrap();
-    let config: RoleConfig = serde_json::from_str(&config).unwrap();
+    let config: RoleConfig = serde_yaml::from_str(&config).unwrap();
     let catalog = Sqlite3Catalog::open(&args.folder.join("catalog.db")).await;
     let catalog = Arc::new(catalog.unwrap());
     let (registry, clock) = (prometheus::Registry::new(), Arc::new(SystemClock));
@@ -52,6 +52,7 @@ async fn role(args: &Time) -> Arc<streaming::Streaming> {
         playback_key: signer().verifier().clone(),
         public_url: seed::GATE.to_owned(),
         cache_bytes: 64 << 20,
+        settings: Default::default(),
     };
     Arc::new(streaming::Streaming::new(parts, &registry).unwrap())
 }

@@ -20,6 +20,7 @@ use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
 use crate::adapters::openid::OpenId;
+use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::s3::{Bucket, S3};
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
@@ -58,7 +59,7 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
         health.connections("admin"),
         stop.clone(),
     ));
-    let (public, internal) = roles.routes(&config, &keys, &registry)?;
+    let (public, internal) = roles.routes(&config, &keys, &registry, health.clone())?;
     tasks.spawn(serve(
         public_listener(&config, &args, &tasks, &stop).await?,
         public,
@@ -148,11 +149,17 @@ fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>
 }
 
 async fn catalog(database: &Database) -> anyhow::Result<Arc<dyn Catalog>> {
-    let Database::Sqlite { path } = database;
-    let catalog = Sqlite3Catalog::open(path.as_ref()).await;
-    Ok(Arc::new(
-        catalog.with_context(|| format!("cannot open {path}"))?,
-    ))
+    Ok(match database {
+        Database::Sqlite { path } => {
+            let catalog = Sqlite3Catalog::open(path.as_ref()).await;
+            Arc::new(catalog.with_context(|| format!("cannot open {path}"))?)
+        }
+        Database::Postgres { url_file } => {
+            let url = config::read_url(url_file.as_ref())?;
+            let catalog = PostgresCatalog::open(&url).await;
+            Arc::new(catalog.with_context(|| format!("cannot use the database of {url_file}"))?)
+        }
+    })
 }
 
 /// The public listener; with TLS when the configuration says so.

@@ -16,8 +16,9 @@ use crate::adapters::kubernetes::tokens::ClusterTokens;
 use crate::adapters::moka_cache::Families;
 use crate::adapters::moka_cache::bytes::MokaCaches;
 use crate::adapters::prometheus_text::PrometheusText;
+use crate::adapters::redis::RedisLimits;
 use crate::adapters::webhook::HttpWebhooks;
-use crate::config::{Keys, audit_key};
+use crate::config::{Keys, audit_key, cursor_key};
 use crate::edge::Edge;
 use crate::layers::around::Serves;
 use crate::layers::audit::Audit;
@@ -29,6 +30,9 @@ use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
 use crate::services::cache::{self, CacheService};
+use crate::services::gateway::{self, Gateway};
+use crate::services::metadata::cursor::CursorKey;
+use crate::services::metadata::plays::CountedEntitlements;
 use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
@@ -63,6 +67,7 @@ pub struct Adapters {
 pub struct Roles {
     audit: Arc<dyn AuditLog>,
     auth: Arc<Auth>,
+    plays: Arc<CountedEntitlements>,
     moves: Arc<dyn Moves>,
     cache: Arc<CacheService>,
     metadata: Arc<Metadata>,
@@ -88,11 +93,8 @@ impl Roles {
     ) -> anyhow::Result<Self> {
         let tokens = TokenKeys::new(keys)?;
         let auth = Arc::new(auth(&on, config, &tokens, registry)?);
-        let metadata = Metadata::new(
-            on.catalog.clone(),
-            &config.rules,
-            config.default_rule.clone(),
-        );
+        let (catalog, clock) = (on.catalog.clone(), on.clock.clone());
+        let plays = Arc::new(CountedEntitlements::new(auth.clone(), catalog, clock));
         let caches = Families::new(registry)?;
         let caches = Arc::new(MokaCaches(caches.of("service")));
         let jobs = Arc::new(jobs(&on, config));
@@ -104,10 +106,11 @@ impl Roles {
             cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
-            streaming: Arc::new(streaming(&on, config, &tokens, auth.clone(), registry)?),
+            streaming: Arc::new(streaming(&on, config, &tokens, plays.clone(), registry)?),
             upload: Arc::new(upload(&on, config, registry)?),
-            metadata: Arc::new(metadata),
+            metadata: Arc::new(metadata(&on, config, keys)),
             auth,
+            plays,
             moves: on.moves,
             keys: tokens,
         })
@@ -122,12 +125,19 @@ impl Roles {
         config: &RoleConfig,
         keys: &Keys,
         registry: &Registry,
+        checks: Arc<dyn gateway::Checks>,
     ) -> anyhow::Result<(impl Serves + use<>, impl Serves + use<>)> {
         let key = audit_key(&keys.object_url);
         let audit = Audit::new(self.audit.clone(), &config.audit, key);
-        let edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
+        let mut edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
+        if let Some(path) = &config.limits.shared_store {
+            let url = crate::config::read_url(path.as_ref())?;
+            let store = RedisLimits::new(&url).map_err(anyhow::Error::from_boxed)?;
+            edge = edge.sharing(Arc::new(store), &config.gate.uid, registry)?;
+        }
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))
+            .merge(gateway::http::routes(Arc::new(Gateway::new(checks))))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::service(self.streaming.clone());
@@ -151,6 +161,8 @@ impl Roles {
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));
         tasks.spawn(self.monitor.clone().run(stop.clone()));
+        tasks.spawn(self.metadata.clone().run(stop.clone()));
+        tasks.spawn(self.plays.clone().run(stop.clone()));
         let (jobs, ended) = (self.jobs.clone(), stop.clone());
         tasks.spawn(async move { jobs.run(ended).await });
         let (policies, ended) = (self.policies.clone(), stop.clone());
@@ -179,7 +191,7 @@ fn streaming(
     on: &Adapters,
     config: &RoleConfig,
     keys: &TokenKeys,
-    entitlements: Arc<Auth>,
+    entitlements: Arc<CountedEntitlements>,
     registry: &Registry,
 ) -> anyhow::Result<Streaming> {
     let parts = streaming::Parts {
@@ -190,8 +202,19 @@ fn streaming(
         playback_key: keys.playback_public.clone(),
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
+        settings: config.playback.clone(),
     };
     Ok(Streaming::new(parts, registry)?)
+}
+
+fn metadata(on: &Adapters, config: &RoleConfig, keys: &Keys) -> Metadata {
+    let parts = metadata::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        clock: on.clock.clone(),
+        cursor_key: CursorKey::new(cursor_key(&keys.object_url)),
+    };
+    Metadata::new(parts, &config.rules, config.default_rule.clone())
 }
 
 fn upload(

@@ -83,7 +83,9 @@ async fn process() -> Process {
     let roles = Roles::new(on, &config, &keys, &registry).unwrap();
     let read = super::figures(&registry, folder.path()).unwrap();
     let health = Health::new(catalog, roles.streaming(), registry.clone(), read).unwrap();
-    let (public, internal) = roles.routes(&config, &keys, &registry).unwrap();
+    let (public, internal) = roles
+        .routes(&config, &keys, &registry, health.clone())
+        .unwrap();
     Process {
         registry,
         public: Listener::new(public),

@@ -42,6 +42,9 @@ pub const UNMATCHED: &str = "unmatched";
 
 const LIST: &[(&str, Scope, Class)] = &[
     (UNMATCHED, Edge, Class::Api),
+    ("/api/v1/health", Edge, Class::Api),
+    ("/api/v1/openapi.json", Edge, Class::Api),
+    ("/api/v1/docs", Edge, Class::Api),
     ("/.well-known/jwks.json", Of(Auth), Class::Api),
     ("/api/v1/auth/challenge", Of(Auth), Class::Api),
     ("/api/v1/auth/login", Of(Auth), Class::Api),
@@ -61,6 +64,12 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/contents", Of(Metadata), Class::Search),
     ("/api/v1/contents/{id}", Of(Metadata), Class::Api),
     ("/api/v1/contents/{id}/admission", Of(Auth), Class::Api),
+    ("/api/v1/contents/{id}/stats", Of(Metadata), Class::Api),
+    ("/api/v1/search", Of(Metadata), Class::Search),
+    ("/api/v1/categories", Of(Metadata), Class::Api),
+    ("/api/v1/categories/{id}", Of(Metadata), Class::Api),
+    ("/api/v1/stats/playback", Of(Metadata), Class::Search),
+    ("/api/v1/stats/top", Of(Metadata), Class::Search),
     ("/api/v1/cache", Of(Cache), Class::Api),
     ("/api/v1/cache/{namespace}", Of(Cache), Class::Api),
     ("/api/v1/cache/{namespace}/{key}", Of(Cache), Class::Api),
@@ -73,6 +82,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/internal/v1/tickets", Of(Worker), Class::Api),
     ("/internal/v1/commits", Of(Worker), Class::Api),
     ("/internal/v1/progress", Of(Worker), Class::Api),
+    ("/internal/v1/usage", Of(Worker), Class::Api),
     ("/internal/v1/publish", Of(Worker), Class::Api),
     ("/internal/v1/objects/{*key}", Of(Worker), Class::Api),
 ];

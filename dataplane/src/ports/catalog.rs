@@ -4,17 +4,22 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 
 use super::Source;
 use super::clock::UnixSeconds;
 
+pub mod library;
 mod machine_keys;
+pub mod plays;
 #[cfg(test)]
 pub mod suite;
 
+use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
+use plays::Plays;
 
 /// Why the catalog did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,7 @@ pub enum CatalogError {
 }
 
 /// State of a content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentState {
     /// No output is finished yet.
@@ -163,7 +168,7 @@ pub struct OutboxEntry {
     pub content: ContentId,
 }
 
-/// Contents and what viewers may see of them.
+/// Contents as other roles need them.
 #[async_trait]
 pub trait Contents: Send + Sync {
     /// Adds a content; a conflict when the id is taken.
@@ -178,12 +183,6 @@ pub trait Contents: Send + Sync {
     async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError>;
     /// One content.
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
-    /// Every content, newest first.
-    async fn contents(&self) -> Result<Vec<Content>, CatalogError>;
-    /// Puts `after` (title, rule, state) in the place of `before`; false when it is no longer as
-    /// `before`. Another rule or state ends the leases of its viewers by a new epoch.
-    async fn change_content(&self, before: &Content, after: &Content)
-    -> Result<bool, CatalogError>;
 }
 
 /// Outputs, their plans and segments.
@@ -213,6 +212,15 @@ pub trait Outputs: Send + Sync {
     async fn keep_key(&self, job: &str, key: &ContentKey) -> Result<ContentKey, CatalogError>;
     /// The key of an output, if it is encrypted.
     async fn key_of(&self, output: &OutputId) -> Result<Option<ContentKey>, CatalogError>;
+    /// Notes what a pod of the output's job took so far; a pod that says less later changes nothing.
+    async fn note_usage(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        usage: &Usage,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together took for an output.
+    async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }
@@ -274,6 +282,9 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Outputs + Uploads + Sessions + MachineKeys {}
+pub trait Catalog:
+    Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys
+{
+}
 
-impl<T: Contents + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}
+impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}

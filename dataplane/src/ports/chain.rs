@@ -12,7 +12,7 @@ pub mod moves;
 pub mod suite;
 mod wallet;
 
-pub use wallet::{InvalidWallet, Wallet, base58};
+pub use wallet::{InvalidWallet, Wallet};
 
 /// A block that a decision rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -84,7 +84,11 @@ impl Certificate {
         }
     }
 
-    fn reread(&self) -> Result<(), InvalidCertificate> {
+    /// Reads the files again.
+    ///
+    /// # Errors
+    /// When they cannot be used; what was served before stays.
+    pub fn reread(&self) -> Result<(), InvalidCertificate> {
         let read = certified(&self.folder)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.cert != read.cert {

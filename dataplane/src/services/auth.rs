@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 use streamgate_contract::config::{self, People, RoleConfig};
+use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::rules::{Check, Rules};
 
 use crate::ports::catalog::Catalog;
@@ -79,6 +80,8 @@ pub struct Auth {
     playback_key: Signer,
     public_url: String,
     settings: config::Auth,
+    /// What viewings are held to.
+    viewings: PlaybackSettings,
     people: People,
     creators: HashSet<Wallet>,
     admins: HashSet<Wallet>,
@@ -117,6 +120,7 @@ impl Auth {
             playback_key: parts.playback_key,
             public_url: config.public_url.clone(),
             settings: config.auth.clone(),
+            viewings: config.playback.clone(),
             people: config.people.clone(),
             creators: wallets(&config.people.creators),
             admins: wallets(&config.people.admins),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use streamgate_contract::TrackId;
 use streamgate_contract::encryption::{ContentKey, Scheme};
+use streamgate_contract::playback::PlaybackSettings;
+use streamgate_contract::stills::Still;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
@@ -27,9 +29,10 @@ mod page_name;
 mod path;
 mod playlist;
 mod range;
+mod storyboard;
 mod view;
 
-pub use admission::Pass;
+pub use admission::{Pace, Pass};
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
@@ -61,10 +64,16 @@ pub struct Parts {
     pub public_url: String,
     /// Bytes of segments kept in memory.
     pub cache_bytes: u64,
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
 }
 
 /// The role.
 pub struct Streaming {
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
+    /// The gate's public URL.
+    pub public_url: String,
     admission: Admission,
     views: Views,
     fragments: Fragments,
@@ -78,15 +87,18 @@ impl Streaming {
     pub fn new(parts: Parts, registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::new(registry)?);
         Ok(Self {
+            public_url: parts.public_url.clone(),
             admission: Admission::new(
                 parts.playback_key,
                 parts.public_url,
                 parts.entitlements,
                 parts.clock.clone(),
                 metrics.clone(),
+                &parts.settings,
             ),
             views: Views::new(parts.catalog, parts.clock),
             fragments: Fragments::new(parts.objects, parts.cache_bytes, metrics),
+            settings: parts.settings,
         })
     }
 
@@ -121,6 +133,7 @@ impl Streaming {
         let view = self.views.current(&viewing.output).await?;
         let serves = |scheme: Scheme| match name {
             PageName::Manifest => scheme.serves_dash(),
+            PageName::Storyboard => true,
             _ => scheme.serves_hls(),
         };
         if !view.scheme().is_none_or(serves) {
@@ -130,6 +143,10 @@ impl Streaming {
         let page = match name {
             PageName::Master => view.master.get(|| playlist::master(&view)),
             PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Storyboard => {
+                let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
+                view.tile_list.get(|| Some(storyboard::tiles(&tiles)))
+            }
             PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
             PageName::IFrames(id) => {
                 let video = Some(track(id)?).filter(|track| track.is_video());
@@ -138,6 +155,16 @@ impl Streaming {
             }
         };
         page.ok_or(StreamingError::NotReady)
+    }
+
+    /// A still image of what is watched.
+    pub async fn still(
+        &self,
+        viewing: &Viewing,
+        still: Still,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        let view = self.views.current(&viewing.output).await?;
+        view.still(still).ok_or(StreamingError::NoSuchFile)
     }
 
     /// The key of what is watched.

@@ -31,6 +31,7 @@ fn viewing() -> Token<Viewing> {
         output: "o".parse().unwrap(),
         rules: "0".into(),
         proven: Vec::new(),
+        bound: None,
     };
     Token::new(GATE, NOW, NOW + 60, claims)
 }

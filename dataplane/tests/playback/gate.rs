@@ -13,6 +13,7 @@ use streamgate_contract::encryption::Protection;
 use streamgate_contract::job_files::{init_name, segment_name};
 use streamgate_contract::names;
 use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::stills::Still;
 use streamgate_dataplane::adapters::ethereum::Ethereum;
 use streamgate_dataplane::adapters::filesystem::Filesystem;
 use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
@@ -122,6 +123,7 @@ impl Gate {
             playback_key: public,
             public_url: url.clone(),
             cache_bytes: 64 << 20,
+            settings: Default::default(),
         };
         let streaming = Arc::new(streaming::Streaming::new(parts, &registry).unwrap());
         let stop = CancellationToken::new();
@@ -137,6 +139,7 @@ impl Gate {
             _folder: folder,
         };
         gate.commit_all(None, files).await;
+        gate.commit_stills(files).await;
         gate
     }
 
@@ -157,6 +160,28 @@ impl Gate {
                     .await
                     .unwrap()
             );
+        }
+    }
+
+    async fn commit_stills(&self, files: &Files) {
+        let Some(stills) = &self.output.plan.stills else {
+            return;
+        };
+        for still in Still::ALL {
+            let bytes = Bytes::from(files[&still.file()].clone());
+            let (output, said) = (&self.output, stills.plan(still));
+            let key = names::still_key(&output.content, &output.id, still, &said.sha256);
+            let place = ObjectKey::parse(&key).unwrap();
+            self.objects.put(&place, bytes).await.unwrap();
+            let segment = Segment {
+                track: still.track(),
+                number: None,
+                key,
+                bytes: said.bytes,
+                sha256: said.sha256.clone(),
+                head_bytes: None,
+            };
+            assert!(self.catalog.commit(&output.id, &segment).await.unwrap());
         }
     }
 

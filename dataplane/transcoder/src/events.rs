@@ -14,12 +14,15 @@ use streamgate_contract::encryption::Protected;
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::job_files::{self, Event, SegmentName};
 use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::stills::Still;
 
 use crate::error::{EngineError, WithFile};
 use crate::seal::Seal;
 
 /// Most segments that may wait for delivery.
 const MAX_WAITING: usize = 64;
+/// How often the first frame is looked for.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// Where results go.
 pub struct Outbox {
@@ -113,6 +116,11 @@ impl Outbox {
         self.put(&job_files::init_name(track), bytes)
     }
 
+    /// Puts a still image in place.
+    pub fn still(&self, still: Still, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put(&still.file(), bytes)
+    }
+
     /// Puts the plan in place and says so.
     pub fn plan(&self, plan: &Plan) -> Result<(), EngineError> {
         let text = serde_json::to_vec(plan)
@@ -145,11 +153,16 @@ impl Outbox {
         self.frames.fetch_add(frames, Ordering::Relaxed);
     }
 
-    /// Writes progress about once a second until `stop` says so.
+    /// Writes progress until `stop` says so: the first frame at once, then about once a second.
     pub fn report(&self, stop: &dyn Fn(Duration) -> bool) {
         let mut last = (Instant::now(), self.skipped.load(Ordering::Relaxed));
-        while !stop(Duration::from_secs(1)) {
+        let mut wait = FIRST_LOOK;
+        while !stop(wait) {
+            if wait == FIRST_LOOK && self.frames.load(Ordering::Relaxed) == last.1 {
+                continue;
+            }
             last = self.progress(last);
+            wait = Duration::from_secs(1);
         }
         self.progress(last);
     }
@@ -161,7 +174,12 @@ impl Outbox {
         let fps = frames.saturating_sub(before) as f64 / seconds;
         if of > 0 {
             // Progress that cannot be written is no reason to stop; a segment's event is.
-            drop(self.event(&Event::Progress { frames, of, fps }));
+            drop(self.event(&Event::Progress {
+                frames,
+                of,
+                fps,
+                cpu_milliseconds: cpu_milliseconds(),
+            }));
         }
         (now, frames)
     }
@@ -182,4 +200,11 @@ impl Outbox {
         let segment = |e: &fs::DirEntry| e.path().extension().is_some_and(|x| x == "m4s");
         Ok(entries.flatten().filter(segment).count())
     }
+}
+
+/// CPU time this process took so far.
+fn cpu_milliseconds() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }

@@ -20,6 +20,7 @@ pub mod scale;
 pub mod seal;
 pub mod source;
 pub mod steps;
+pub mod stills;
 pub mod treat;
 pub mod video;
 

@@ -7,6 +7,7 @@ use std::thread;
 
 use streamgate_contract::job_files::SegmentName;
 use streamgate_contract::plan::{ByteRange, Plan, PlanRequest, SpanWork};
+use streamgate_contract::stills::Still;
 
 use crate::error::EngineError;
 use crate::events::Outbox;
@@ -20,6 +21,10 @@ pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<P
     let made = make::plan(source, scan, request, outbox)?;
     for (track, bytes) in made.plan.tracks.iter().zip(&made.inits) {
         outbox.init(&track.id, bytes)?;
+    }
+    if let Some(stills) = &made.stills {
+        outbox.still(Still::Poster, &stills.poster)?;
+        outbox.still(Still::Storyboard, &stills.storyboard)?;
     }
     outbox.plan(&made.plan)?;
     if made.plan.encodes_at_once() {

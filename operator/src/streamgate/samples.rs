@@ -87,6 +87,12 @@ audit:
   mode: Batch
   retentionDays: 30
   maxBytes: 2097152
+playback:
+  allowedOrigins: ["https://player.example"]
+  streamsPerViewer: 3
+  bytesPerSecond: 2000000
+  bind: [Address]
+  countryHeader: cf-ipcountry
 components:
   all:
     resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}
@@ -100,6 +106,10 @@ transcode:
   parallelism: 2
   sandbox: BestEffort
   resources: {requests: {cpu: "1"}, limits: {memory: 1Gi}}
+  scheduling:
+    nodeSelector: {encoders: "yes"}
+    tolerations: [{key: spot, operator: Equal, value: "yes", effect: NoSchedule}]
+    priorityClassName: batch
 allowedNamespaces: [team-a]
 log: debug
 dataPolicy: Delete

@@ -1,7 +1,8 @@
-//! Which addresses are public. Pure. Sources: IANA's registries of special-purpose addresses
-//! (RFC 6890), RFC 6052 (NAT64), RFC 4291 (IPv4 inside IPv6).
+//! Which addresses may be dialled. Pure. Sources: RFC 6052 (NAT64), RFC 4291 (IPv4 inside IPv6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::validation::url;
 
 /// Where clouds tell machines their secrets: never dialled, whatever is listed.
 const METADATA: [IpAddr; 4] = [
@@ -32,36 +33,5 @@ pub fn is_metadata(address: IpAddr) -> bool {
 
 /// May anybody on the internet have it?
 pub fn is_public(address: IpAddr) -> bool {
-    !is_metadata(address)
-        && match plain(address) {
-            IpAddr::V4(v4) => is_public_v4(v4),
-            IpAddr::V6(v6) => is_public_v6(v6),
-        }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation();
-    let reserved = matches!(
-        address.octets(),
-        [0 | 240..=255, ..]
-            | [100, 64..=127, ..]
-            | [192, 0, 0, _]
-            | [192, 88, 99, _]
-            | [198, 18..=19, ..]
-    );
-    !special && !reserved
-}
-
-/// What is given out to the public lies in 2000::/3; some of it carries other addresses or is kept
-/// for protocols and books.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    match address.segments() {
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] => false,
-        [0x3fff, 0..=0xfff, ..] => false,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
+    !is_metadata(address) && url::is_public(address)
 }

@@ -1,11 +1,15 @@
 //! What every catalog must do. An adapter's test hands in an empty catalog.
 
 use streamgate_contract::encryption::{ContentKey, Hex16};
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
+use super::library::Page;
 use super::{
     Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment, Upload, UploadPart,
 };
+
+mod library;
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -71,6 +75,7 @@ pub async fn run(catalog: &dyn Catalog) {
     a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
+    what_pods_took_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
     parts_append_in_order_only(catalog).await;
@@ -78,6 +83,7 @@ pub async fn run(catalog: &dyn Catalog) {
     completion_is_one_transaction(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
+    library::run(catalog).await;
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
 }
 
@@ -89,21 +95,18 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
         Err(CatalogError::Conflict { .. })
     ));
     assert_eq!(catalog.content(&one.id).await.unwrap(), one);
-    assert_eq!(catalog.contents().await.unwrap(), vec![one.clone()]);
-    let mut renamed = one.clone();
-    renamed.title = "Another".into();
+    let listed = catalog.page(&Page::newest(9)).await.unwrap();
+    assert_eq!((listed.len(), &listed[0].entry.content), (1, &one));
+    let before = catalog.entry(&one.id).await.unwrap();
+    let mut renamed = before.clone();
+    renamed.content.title = "Another".into();
     let epoch = catalog.epoch().await.unwrap();
-    assert!(catalog.change_content(&one, &renamed).await.unwrap());
-    assert!(
-        !catalog.change_content(&one, &renamed).await.unwrap(),
-        "stale"
-    );
-    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed);
-    assert_eq!(
-        catalog.epoch().await.unwrap(),
-        epoch,
-        "nobody need be asked"
-    );
+    assert!(catalog.change_entry(&before, &renamed).await.unwrap());
+    let stale = catalog.change_entry(&before, &renamed).await;
+    assert!(!stale.unwrap(), "stale");
+    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed.content);
+    let same = catalog.epoch().await.unwrap() == epoch;
+    assert!(same, "nobody need be asked");
     withdraw(catalog, one.id.as_str()).await;
     let state = catalog.content(&one.id).await.unwrap().state;
     assert_eq!(state, ContentState::Withdrawn);
@@ -112,10 +115,10 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
 
 /// Takes a content down.
 pub async fn withdraw(catalog: &dyn Catalog, id: &str) {
-    let before = catalog.content(&id.parse().unwrap()).await.unwrap();
+    let before = catalog.entry(&id.parse().unwrap()).await.unwrap();
     let mut after = before.clone();
-    after.state = ContentState::Withdrawn;
-    assert!(catalog.change_content(&before, &after).await.unwrap());
+    after.content.state = ContentState::Withdrawn;
+    assert!(catalog.change_entry(&before, &after).await.unwrap());
 }
 
 async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
@@ -182,6 +185,28 @@ async fn the_first_commit_wins(catalog: &dyn Catalog) {
             .unwrap()
     );
     assert_eq!(catalog.segments(&o1).await.unwrap(), [stored]);
+}
+
+async fn what_pods_took_adds_up(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let took = |cpu_milliseconds, pod_milliseconds, fetched_bytes| Usage {
+        cpu_milliseconds,
+        pod_milliseconds,
+        fetched_bytes,
+    };
+    assert_eq!(catalog.usage(&o1).await.unwrap(), Usage::default());
+    // A courier that was started again knows less of its pod.
+    for (pod, usage) in [
+        ("a", took(5, 9, 100)),
+        ("b", took(1, 2, 3)),
+        ("a", took(7, 4, 0)),
+    ] {
+        catalog.note_usage(&o1, pod, &usage).await.unwrap();
+    }
+    assert_eq!(catalog.usage(&o1).await.unwrap(), took(8, 11, 103));
+    let unknown = "unknown".parse().unwrap();
+    let outcome = catalog.note_usage(&unknown, "a", &took(1, 1, 1)).await;
+    assert!(outcome.is_err(), "{outcome:?}");
 }
 
 async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
@@ -324,7 +349,8 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
     ));
 }
 
-fn upload(id: &str) -> Upload {
+/// An upload of ten bytes.
+pub fn upload(id: &str) -> Upload {
     Upload {
         id: id.parse().unwrap(),
         owner: "0xa".into(),
@@ -336,7 +362,8 @@ fn upload(id: &str) -> Upload {
     }
 }
 
-fn part(key: &str, bytes: u64) -> UploadPart {
+/// A part.
+pub fn part(key: &str, bytes: u64) -> UploadPart {
     UploadPart {
         key: key.into(),
         bytes,

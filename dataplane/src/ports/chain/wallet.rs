@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest base58 text of 32 bytes.
-const MAX_BASE58: usize = 44;
+use crate::validation::SolanaAddress;
+use crate::validation::address::{self, InvalidAddress, InvalidSolanaAddress};
 
 /// Somebody who can sign in. Source of the texts: CAIP-10, save that an account of a key names no
 /// chain, since it is the same on all of its kind.
@@ -59,50 +59,62 @@ impl Wallet {
 /// A text that is no wallet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not an address; write 0x and 40 hex digits, for a contract wallet eip155:CHAIN:0x…, for Solana solana:ADDRESS"
+    "address {text:?} {why}; for a contract wallet write eip155:CHAIN:0x…, for Solana solana:ADDRESS"
 )]
-pub struct InvalidWallet(String);
+pub struct InvalidWallet {
+    text: String,
+    why: Why,
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Why {
+    #[error(transparent)]
+    Evm(#[from] InvalidAddress),
+    #[error(transparent)]
+    Solana(#[from] InvalidSolanaAddress),
+    #[error("must have 40 hex digits after oidc:")]
+    Person,
+    #[error("must be of a kind there is: 0x…, eip155:, solana: or oidc:")]
+    Kind,
+}
 
 impl FromStr for Wallet {
     type Err = InvalidWallet;
 
     fn from_str(text: &str) -> Result<Self, InvalidWallet> {
-        let read = match text.split_once(':') {
-            None => hex_address(text).map(Self::Key),
-            Some(("eip155", rest)) => contract(rest),
-            Some(("solana", key)) => base58(key).map(Self::Solana),
-            Some(("oidc", digits)) => digits_20(digits).map(Self::Person),
-            Some(_) => None,
-        };
-        read.ok_or_else(|| InvalidWallet(text.chars().take(60).collect()))
+        read(text).map_err(|why| InvalidWallet {
+            text: text.chars().take(60).collect(),
+            why,
+        })
     }
 }
 
-fn hex_address(text: &str) -> Option<[u8; 20]> {
-    digits_20(text.strip_prefix("0x")?)
+fn read(text: &str) -> Result<Wallet, Why> {
+    Ok(match text.split_once(':') {
+        None => Wallet::Key(address::evm(text)?),
+        Some(("eip155", rest)) => contract(rest)?,
+        Some(("solana", key)) => Wallet::Solana(*key.parse::<SolanaAddress>()?.bytes()),
+        Some(("oidc", digits)) => person(digits).ok_or(Why::Person)?,
+        Some(_) => return Err(Why::Kind),
+    })
 }
 
-fn digits_20(digits: &str) -> Option<[u8; 20]> {
-    let mut bytes = [0; 20];
-    hex::decode_to_slice(digits, &mut bytes).ok()?;
-    Some(bytes)
+fn person(digits: &str) -> Option<Wallet> {
+    let mut hash = [0; 20];
+    hex::decode_to_slice(digits, &mut hash).ok()?;
+    Some(Wallet::Person(hash))
 }
 
-fn contract(text: &str) -> Option<Wallet> {
-    let (id, address) = text.split_once(':')?;
-    let chain_id: u64 = id.parse().ok()?;
+fn contract(text: &str) -> Result<Wallet, InvalidAddress> {
+    let (id, address) = text.split_once(':').ok_or(InvalidAddress::Form)?;
+    let chain_id: u64 = id.parse().map_err(|_| InvalidAddress::Form)?;
     // One text for one wallet: no sign, no leading zero.
-    let canonical = chain_id.to_string() == id;
-    let address = hex_address(address).filter(|_| canonical)?;
-    Some(Wallet::Contract { address, chain_id })
-}
-
-/// 32 bytes as Solana writes keys.
-pub fn base58(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let short = text.len() <= MAX_BASE58;
-    let read = short.then(|| bs58::decode(text).onto(&mut bytes).ok());
-    (read.flatten() == Some(bytes.len())).then_some(bytes)
+    if chain_id.to_string() != id {
+        return Err(InvalidAddress::Form);
+    }
+    let address = address::evm(address)?;
+    Ok(Wallet::Contract { address, chain_id })
 }
 
 impl fmt::Display for Wallet {
@@ -112,7 +124,7 @@ impl fmt::Display for Wallet {
             Self::Contract { address, chain_id } => {
                 write!(f, "eip155:{chain_id}:0x{}", hex::encode(address))
             }
-            Self::Solana(key) => write!(f, "solana:{}", bs58::encode(key).into_string()),
+            Self::Solana(key) => write!(f, "solana:{}", SolanaAddress::from(*key)),
             Self::Person(hash) => write!(f, "oidc:{}", hex::encode(hash)),
         }
     }

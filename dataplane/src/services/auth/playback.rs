@@ -12,17 +12,21 @@ use super::proofs;
 use super::sessions::{Means, Profile};
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::{Denied, Entitlements};
-use crate::tokens::{Token, Viewing};
+use crate::tokens::{Circumstances, Token, Viewing};
 
 /// A way to watch.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Playback {
+    /// The handle. Secret.
+    pub handle: String,
     /// Path of the master playlist on the gate. Secret: the handle rides in it.
     pub path: String,
     /// The same with the gate's public URL. Secret.
     pub url: String,
     /// Until when, whatever happens.
     pub expires: UnixSeconds,
+    /// Seconds until then.
+    pub seconds: i64,
 }
 
 impl fmt::Debug for Playback {
@@ -47,7 +51,18 @@ impl Auth {
         &self,
         who: &Profile,
         id: &ContentId,
+        proven: Vec<String>,
+    ) -> Result<Playback, AuthError> {
+        self.bound_playback(who, id, proven, None).await
+    }
+
+    /// Makes a handle that is good in these circumstances alone.
+    pub async fn bound_playback(
+        &self,
+        who: &Profile,
+        id: &ContentId,
         mut proven: Vec<String>,
+        bound: Option<Circumstances>,
     ) -> Result<Playback, AuthError> {
         if matches!(who.means, Means::Key(scopes) if !scopes.watch) {
             return Err(AuthError::ScopeRequired("watch"));
@@ -68,11 +83,19 @@ impl Auth {
             output,
             rules: self.rules_hash.clone(),
             proven: viewer.proven,
+            bound,
         };
         let handle = Token::new(&self.public_url, now, expires, viewing);
-        let path = format!("/v/{}/master.m3u8", self.playback_key.sign(&handle)?);
+        let handle = self.playback_key.sign(&handle)?;
+        let path = format!("/v/{handle}/master.m3u8");
         let url = format!("{}{path}", self.public_url);
-        Ok(Playback { path, url, expires })
+        Ok(Playback {
+            handle,
+            path,
+            url,
+            seconds: expires.saturating_sub(now),
+            expires,
+        })
     }
 
     /// What some rule names: nothing else needs to ride in a handle.

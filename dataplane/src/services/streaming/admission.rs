@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use moka::future::Cache;
 use streamgate_contract::ContentId;
+use streamgate_contract::playback::PlaybackSettings;
 
 use super::error::StreamingError;
 use super::metrics::Metrics;
@@ -13,8 +14,11 @@ use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::tokens::{Token, TokenError, Verifier, Viewing};
 
+mod audience;
 mod pass;
 
+pub use audience::Pace;
+use audience::{Audience, Paces};
 pub use pass::Pass;
 use pass::{Moment, Passes};
 
@@ -36,6 +40,8 @@ pub struct Admission {
     entitlements: Arc<dyn Entitlements>,
     clock: Arc<dyn Clock>,
     passes: Passes,
+    audience: Audience,
+    paces: Paces,
     leases: Cache<Seat, Lease>,
     epoch: AtomicU64,
     /// When the epoch was read, in milliseconds.
@@ -54,6 +60,7 @@ impl Admission {
         entitlements: Arc<dyn Entitlements>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        settings: &PlaybackSettings,
     ) -> Self {
         Self {
             key,
@@ -61,6 +68,8 @@ impl Admission {
             entitlements,
             clock,
             passes: Passes::new(),
+            audience: Audience::new(settings.streams_per_viewer),
+            paces: Paces::new(settings.bytes_per_second),
             leases: Cache::new(MAX_REMEMBERED),
             epoch: AtomicU64::new(0),
             epoch_read: AtomicI64::new(i64::MIN),
@@ -103,7 +112,10 @@ impl Admission {
     async fn decide(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         let moment = self.moment()?;
         match self.passes.find(handle) {
-            Some(pass) if pass.holds(moment) => Ok(pass),
+            Some(pass) if pass.holds(moment) => {
+                pass.touch(moment.now);
+                Ok(pass)
+            }
             // Boxed: a request that is admitted at once carries nothing of this.
             known => Box::pin(self.renew(handle, known, moment)).await,
         }
@@ -128,8 +140,11 @@ impl Admission {
         }
         let lease = self.entitled(&viewing, moment).await?;
         // A lease of a later epoch counts for the one we know: the next request asks anew.
-        let pass = Pass::new(handle, viewing, expires, moment, lease.until);
+        let pace = self.paces.of(&viewing.sid).await;
+        let pass = Pass::new(handle, viewing, expires, moment, lease.until, pace);
         let pass = Arc::new(pass);
+        let joined = self.audience.join(&pass, moment.now);
+        joined.map_err(|wait| StreamingError::TooManyStreams { wait })?;
         self.passes.insert(pass.clone());
         Ok(pass)
     }

@@ -40,6 +40,18 @@ impl Fragment {
         }
     }
 
+    /// A committed still image.
+    pub fn still(segment: &Segment) -> Self {
+        Self {
+            key: segment.key.as_str().into(),
+            tag: format!("\"{}\"", segment.sha256).into(),
+            sha256: segment.sha256.clone(),
+            bytes: segment.bytes,
+            head: None,
+            audio: false,
+        }
+    }
+
     /// First digits of its hash, as its name has them.
     pub fn short(&self) -> &str {
         self.sha256.get(..HASH_DIGITS).unwrap_or(&self.sha256)

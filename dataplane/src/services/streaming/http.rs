@@ -1,5 +1,4 @@
-//! HTTP of the streaming role, without a router: the path says all there is to say. The handle in it
-//! is the only credential; players on pages of others may read the answers, since no cookie takes part.
+//! HTTP of the streaming role, without a router: the path says all there is to say.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,20 +9,29 @@ use axum::http::request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use streamgate_contract::stills::Still;
 use tower::service_fn;
 
 use super::keys;
 use super::path::{Place, place};
 use super::range::wanted;
-use super::{FileName, Page, PageName, Pass, Streaming, StreamingError};
+use super::{FileName, Fragment, Page, PageName, Pass, Streaming, StreamingError};
 use crate::error::{Kind, Problem};
 use crate::layers::around::Serves;
+use crate::layers::circumstances::Bindings;
+
+use cors::Origins;
+use credential::Credential;
 
 mod conditions;
 mod cors;
+mod credential;
+mod pace;
 mod parts;
 mod problem;
 
+/// Media type of stills.
+const IMAGE: &str = "image/jpeg";
 /// Name of the key, as HLS asks for it.
 const KEY: &str = "key";
 /// Name of the key, as Encrypted Media Extensions ask for it.
@@ -54,25 +62,68 @@ async fn answer(streaming: &Streaming, request: &request::Parts) -> Response {
     if request.method == Method::HEAD {
         response = without_body(response);
     }
-    cors::share(response.headers_mut());
+    origins(streaming, request).share(response.headers_mut());
     response
+}
+
+fn origins<'a>(streaming: &'a Streaming, request: &'a request::Parts) -> Origins<'a> {
+    let allowed = &streaming.settings.allowed_origins;
+    Origins::of(&request.headers, allowed, &streaming.public_url)
 }
 
 /// Whoever has no handle is told that first.
 async fn found(streaming: &Streaming, request: &request::Parts) -> Result<Response, Problem> {
-    let (handle, place) = place(request.uri.path());
+    let (first, place) = place(request.uri.path());
     let reads = request.method == Method::GET || request.method == Method::HEAD;
     // Players post for licenses.
     let asks = request.method == Method::POST && place == Place::Page(LICENSE);
     if !reads && !asks {
         return Err(wrong_method());
     }
+    let credential = Credential::of(first, request);
+    if matches!(credential, Credential::Cookie { .. }) {
+        // A cookie comes by itself: it must not do more than read.
+        if !reads {
+            return Err(wrong_method());
+        }
+        if !origins(streaming, request).may_use_cookie() {
+            return Err(StreamingError::OriginNotAllowed.into());
+        }
+    }
+    let (handle, content) = credential.parts();
     let pass = streaming.admit(handle).await?;
+    let viewing = &pass.viewing;
+    if content.is_some_and(|content| content != viewing.content.as_str()) {
+        return Err(StreamingError::OtherContent.into());
+    }
+    if let Some(bound) = &viewing.bound {
+        let here = Bindings::new(&streaming.settings).here(&request.headers, &request.extensions);
+        let differs = bound.differs(&here).map(StreamingError::Bound);
+        differs.map_or(Ok(()), Err)?;
+    }
+    if let Credential::Query(handle) = credential {
+        return Ok(to_path(first, handle, request));
+    }
     match place {
         Place::Page(name) => page(streaming, &pass, name, request).await,
         Place::Fragment { track, file } => fragment(streaming, &pass, track, file, request).await,
         Place::Nothing => Err(StreamingError::NoSuchFile.into()),
     }
+}
+
+/// Leads from the query to the path, below which relative URLs stay.
+fn to_path(first: &str, handle: &str, request: &request::Parts) -> Response {
+    let below = request.uri.path().strip_prefix("/v/").unwrap_or_default();
+    let file = below.strip_prefix(first).unwrap_or_default();
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    let told = response.headers_mut();
+    told.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Relative to the directory of the handle's own form, so that any prefix of the gate stays.
+    let up = "../".repeat(file.matches('/').count());
+    if let Ok(location) = HeaderValue::try_from(format!("{up}{handle}{file}")) {
+        told.insert(header::LOCATION, location);
+    }
+    response
 }
 
 fn wrong_method() -> Problem {
@@ -101,6 +152,10 @@ async fn page(
 ) -> Result<Response, Problem> {
     if let KEY | LICENSE = name {
         return key(streaming, pass, name).await;
+    }
+    if let Some(still) = Still::ALL.into_iter().find(|still| still.file() == name) {
+        let image = streaming.still(&pass.viewing, still).await?;
+        return object(streaming, pass, &image, IMAGE, request).await;
     }
     let name: PageName = name.parse().map_err(|_| StreamingError::NoSuchFile)?;
     let page = streaming.page(&pass.viewing, &name).await?;
@@ -144,12 +199,23 @@ async fn fragment(
 ) -> Result<Response, Problem> {
     let name = FileName::parse(file).map_err(|_| StreamingError::NoSuchFile)?;
     let fragment = streaming.fragment(pass, track, name).await?;
-    let (tag, headers) = (&fragment.tag, &request.headers);
     let kind = if fragment.audio {
         "audio/mp4"
     } else {
         "video/mp4"
     };
+    object(streaming, pass, &fragment, kind, request).await
+}
+
+/// A committed object, or the part of it that is asked for.
+async fn object(
+    streaming: &Streaming,
+    pass: &Pass,
+    fragment: &Fragment,
+    kind: &'static str,
+    request: &request::Parts,
+) -> Result<Response, Problem> {
+    let (tag, headers) = (&fragment.tag, &request.headers);
     if conditions::precondition_failed(headers, tag) {
         return Err(precondition_failed());
     }
@@ -166,8 +232,8 @@ async fn fragment(
         return Ok(response);
     }
     let range = wanted(conditions::range(headers, tag), fragment.bytes);
-    let bytes = streaming.bytes(&fragment).await?;
-    let answer = parts::answer(bytes, &range, kind);
+    let bytes = streaming.bytes(fragment).await?;
+    let answer = parts::answer(bytes, &range, kind, pass.pace.as_ref());
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(answer);
     }

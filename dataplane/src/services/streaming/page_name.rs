@@ -10,6 +10,8 @@ use super::name::NoFileName;
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// Media type of the manifest.
 const MANIFEST: &str = "application/dash+xml";
+/// Media type of the storyboard's tiles in time.
+const TILES: &str = "text/vtt";
 
 /// A page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum PageName {
     Master,
     /// `manifest.mpd`
     Manifest,
+    /// `storyboard.vtt`
+    Storyboard,
     /// `{track}.m3u8`
     Media(TrackId),
     /// `{track}.iframes.m3u8`
@@ -29,6 +33,7 @@ impl PageName {
     pub fn media_type(&self) -> &'static str {
         match self {
             PageName::Manifest => MANIFEST,
+            PageName::Storyboard => TILES,
             PageName::Master | PageName::Media(_) | PageName::IFrames(_) => PLAYLIST,
         }
     }
@@ -42,6 +47,7 @@ impl FromStr for PageName {
         match text.split_once('.').ok_or(NoFileName)? {
             ("master", "m3u8") => Ok(PageName::Master),
             ("manifest", "mpd") => Ok(PageName::Manifest),
+            ("storyboard", "vtt") => Ok(PageName::Storyboard),
             (id, "m3u8") => track(id).map(PageName::Media),
             (id, "iframes.m3u8") => track(id).map(PageName::IFrames),
             _ => Err(NoFileName),
@@ -59,6 +65,7 @@ mod tests {
         for (text, name) in [
             ("master.m3u8", PageName::Master),
             ("manifest.mpd", PageName::Manifest),
+            ("storyboard.vtt", PageName::Storyboard),
             ("v720.m3u8", PageName::Media(track.clone())),
             ("v720.iframes.m3u8", PageName::IFrames(track)),
         ] {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 use streamgate_contract::encryption::{ContentKey, Protected, Scheme};
 use streamgate_contract::plan::{Media, TrackPlan};
+use streamgate_contract::stills::{Still, Tiles};
 use streamgate_contract::{OutputId, TrackId};
 
 use super::error::StreamingError;
@@ -17,6 +18,9 @@ use crate::ports::clock::{Clock, UnixSeconds};
 
 /// Most segments over all outputs that are remembered, some 200 bytes each.
 const MAX_SEGMENTS: u64 = 250_000;
+
+/// What of a plan a view is made of.
+type Plans = (Vec<TrackPlan>, Option<Protected>, Option<Tiles>);
 
 /// A track and what of it is committed.
 #[derive(Debug)]
@@ -40,6 +44,12 @@ pub struct View {
     pub tracks: Vec<TrackView>,
     /// How it is encrypted, if it is.
     pub protected: Option<Protected>,
+    /// How the storyboard is divided, if there is one.
+    pub tiles: Option<Tiles>,
+    poster: Option<Arc<Fragment>>,
+    storyboard: Option<Arc<Fragment>>,
+    /// The storyboard's tiles in time.
+    pub tile_list: Once,
     /// The master playlist.
     pub master: Once,
     /// The manifest.
@@ -102,7 +112,15 @@ impl View {
                 track.place(segment);
             }
         }
+        let still = |still: Still| {
+            let found = committed.iter().find(|s| s.track == still.track());
+            found.map(|segment| Arc::new(Fragment::still(segment)))
+        };
         Self {
+            tiles: None,
+            poster: still(Still::Poster),
+            storyboard: still(Still::Storyboard),
+            tile_list: Once::default(),
             tracks,
             protected: None,
             master: Once::default(),
@@ -114,6 +132,19 @@ impl View {
     /// The same view of an output that is encrypted, or not.
     pub fn protected(self, protected: Option<Protected>) -> Self {
         Self { protected, ..self }
+    }
+
+    /// The same view of an output with a storyboard, or without.
+    pub fn tiled(self, tiles: Option<Tiles>) -> Self {
+        Self { tiles, ..self }
+    }
+
+    /// A still image, once it is committed.
+    pub fn still(&self, still: Still) -> Option<Arc<Fragment>> {
+        match still {
+            Still::Poster => self.poster.clone(),
+            Still::Storyboard => self.storyboard.clone(),
+        }
     }
 
     /// Its scheme of encryption.
@@ -185,7 +216,7 @@ impl Views {
             Some(view) => {
                 self.known.invalidate(output).await;
                 let plans = view.tracks.iter().map(|t| t.plan.clone()).collect();
-                Some((plans, view.protected))
+                Some((plans, view.protected, view.tiles))
             }
             None => None,
         };
@@ -198,18 +229,21 @@ impl Views {
     async fn read(
         &self,
         output: &OutputId,
-        plans: Option<(Vec<TrackPlan>, Option<Protected>)>,
+        plans: Option<Plans>,
         now: UnixSeconds,
     ) -> Result<Arc<View>, CatalogError> {
-        let (plans, protected) = match plans {
+        let (plans, protected, tiles) = match plans {
             Some(plans) => plans,
             None => {
                 let plan = self.catalog.output(output).await?.plan;
-                (plan.tracks, plan.protected)
+                let tiles = plan.stills.map(|stills| stills.tiles);
+                (plan.tracks, plan.protected, tiles)
             }
         };
         let committed = self.catalog.segments(output).await?;
-        let view = View::new(plans, &committed, now).protected(protected);
+        let view = View::new(plans, &committed, now)
+            .protected(protected)
+            .tiled(tiles);
         Ok(Arc::new(view))
     }
 

@@ -96,6 +96,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         grid: None,
         encryption: None,
         parallelism: None,
+        priority_class_name: None,
         backoff_limit_per_index: RETRIES,
         active_deadline_seconds: None,
         ttl_seconds_after_finished: None,

@@ -21,12 +21,13 @@ use crate::plan::timeline::{Timeline, timeline};
 use crate::plan::{grid, language};
 use crate::probe::Scan;
 use crate::source::Source;
-use crate::{audio, video};
+use crate::{audio, stills, video};
 
 /// A plan and the init segments of its tracks, in order.
 pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) inits: Vec<Vec<u8>>,
+    pub(super) stills: Option<stills::Made>,
 }
 
 pub(super) fn plan(
@@ -45,6 +46,7 @@ pub(super) fn plan(
         tracks: Vec::new(),
         spans: Vec::new(),
         protected: outbox.protected(),
+        stills: None,
     };
     let mut inits = Vec::new();
     let mut add = |(track, init): (TrackPlan, Vec<u8>)| {
@@ -76,7 +78,28 @@ pub(super) fn plan(
     }
     plan.spans = ranges::spans(source, &scan, &plan)?;
     let inits = sealed(&mut plan, inits, outbox)?;
-    Ok(Made { plan, inits })
+    let stills = stills(source, &plan);
+    plan.stills = stills.as_ref().map(|made| made.plan.clone());
+    Ok(Made {
+        plan,
+        inits,
+        stills,
+    })
+}
+
+/// Stills of an output in the clear: an encrypted one would show in them what it keeps shut. A source
+/// of which they cannot be made may still be good for everything else.
+fn stills(source: &Source, plan: &Plan) -> Option<stills::Made> {
+    let sizes = plan.tracks.iter().filter_map(|track| match track.media {
+        Media::Video { width, height, .. } => Some((width, height)),
+        Media::Audio { .. } => None,
+    });
+    let tallest = sizes.max_by_key(|size| size.1)?;
+    if plan.protected.is_some() {
+        return None;
+    }
+    let made = stills::make(source, &plan.source.video, tallest);
+    made.map_err(|error| eprintln!("no stills: {error}")).ok()
 }
 
 /// The init segments as they leave, which the plan's hashes are of.

@@ -13,3 +13,4 @@ mod random;
 mod refusals;
 mod resume;
 mod sealed;
+mod stills;

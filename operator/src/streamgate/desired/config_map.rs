@@ -60,8 +60,10 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             mode: spec.limits.mode,
             trusted_proxies: spec.limits.trusted_proxies.clone(),
             max_concurrent_requests: spec.limits.max_concurrent_requests,
+            shared_store: None,
         },
         audit: spec.audit.clone(),
+        playback: spec.playback.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
             audio: spec.transcode.audio.clone(),

@@ -6,7 +6,7 @@ use std::str::{FromStr, Split};
 use alloy_primitives::Address;
 
 use super::{Account, ETHEREUM, Message, SOLANA, Time, VERSION};
-use crate::ports::chain::base58;
+use crate::validation::SolanaAddress;
 
 /// Longest message that is looked at.
 const MAX_BYTES: usize = 4_096;
@@ -115,8 +115,10 @@ fn account(solana: bool, address: &str, chain: &str) -> Result<Account, Malforme
             chain_id: number(chain)?,
         });
     }
-    let key = base58(address).filter(|key| bs58::encode(key).into_string() == address);
-    let key = key.ok_or(Malformed("address of 32 bytes in base58"))?;
+    let key: SolanaAddress = address
+        .parse()
+        .map_err(|_| Malformed("address of 32 bytes in base58"))?;
+    let key = *key.bytes();
     let named = |b: u8| b.is_ascii_alphanumeric() || b"-:".contains(&b);
     if !(1..=64).contains(&chain.len()) || !chain.bytes().all(named) {
         return Err(Malformed("chain id"));

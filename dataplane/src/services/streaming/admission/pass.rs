@@ -3,8 +3,10 @@
 //! that nobody else holds, and a comparison.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::audience::Pace;
 use crate::ports::clock::UnixSeconds;
 use crate::services::streaming::view::View;
 use crate::tokens::Viewing;
@@ -40,6 +42,10 @@ pub struct Pass {
     pub(super) keys: u64,
     /// End of the lease.
     pub(super) until: UnixSeconds,
+    /// How fast its session is sent bytes.
+    pub pace: Option<Arc<Pace>>,
+    /// When it was last used.
+    seen: AtomicI64,
     view: Mutex<Weak<View>>,
 }
 
@@ -50,6 +56,7 @@ impl Pass {
         expires: UnixSeconds,
         at: Moment,
         until: UnixSeconds,
+        pace: Option<Arc<Pace>>,
     ) -> Self {
         Self {
             viewing,
@@ -58,6 +65,8 @@ impl Pass {
             epoch: at.epoch,
             keys: at.keys,
             until,
+            pace,
+            seen: AtomicI64::new(at.now),
             view: Mutex::default(),
         }
     }
@@ -66,6 +75,16 @@ impl Pass {
     pub(super) fn holds(&self, moment: Moment) -> bool {
         let same = self.epoch == moment.epoch && self.keys == moment.keys;
         same && moment.now < self.until && moment.now < self.expires
+    }
+
+    /// It is used now.
+    pub(super) fn touch(&self, now: UnixSeconds) {
+        self.seen.store(now, Ordering::Relaxed);
+    }
+
+    /// When it was last used.
+    pub(super) fn seen(&self) -> UnixSeconds {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// What is watched, if it is whole and in memory.
@@ -130,11 +149,12 @@ impl Passes {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::ports::chain::Wallet;
 
-    fn pass(handle: &str, until: UnixSeconds) -> Arc<Pass> {
+    /// A pass of the same viewer.
+    pub fn pass(handle: &str, until: UnixSeconds) -> Arc<Pass> {
         let viewing = Viewing {
             sub: Wallet::of_key([7; 20]),
             sid: "one".into(),
@@ -142,13 +162,14 @@ mod tests {
             output: "o".parse().unwrap(),
             rules: "0".into(),
             proven: Vec::new(),
+            bound: None,
         };
         let at = Moment {
             epoch: 5,
             keys: 2,
             now: 0,
         };
-        Arc::new(Pass::new(handle, Arc::new(viewing), 100, at, until))
+        Arc::new(Pass::new(handle, Arc::new(viewing), 100, at, until, None))
     }
 
     #[test]

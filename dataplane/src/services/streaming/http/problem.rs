@@ -17,6 +17,12 @@ impl From<StreamingError> for Problem {
                 "required",
                 serde_json::json!({"handle": "of the object's own content"}),
             ),
+            StreamingError::OtherContent => refused(Kind::Forbidden, "OtherContent"),
+            StreamingError::Bound(_) => refused(Kind::Forbidden, "HandleBound"),
+            StreamingError::OriginNotAllowed => refused(Kind::Forbidden, "OriginNotAllowed"),
+            StreamingError::TooManyStreams { wait } => {
+                refused(Kind::TooManyRequests, "TooManyStreams").retry_after(*wait)
+            }
             StreamingError::NotReady => refused(Kind::Unavailable, "NotReady").retry_after(2),
             StreamingError::Catalog(cause) => {
                 let detail = "the catalog does not answer";

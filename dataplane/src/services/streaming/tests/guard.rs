@@ -17,6 +17,7 @@ fn viewing(content: &str, output: &str) -> Viewing {
         output: output.parse().unwrap(),
         rules: "0".into(),
         proven: Vec::new(),
+        bound: None,
     }
 }
 

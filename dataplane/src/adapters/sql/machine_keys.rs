@@ -1,13 +1,13 @@
-//! Keys of machines in SQLite.
+//! Keys of machines in either database.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
 
+use super::rows::{column, failed};
 use super::sessions::next_epoch;
-use super::{Sqlite3Catalog, column, failed};
+use super::{Catalog, Row};
 use crate::ports::catalog::{CatalogError, MachineKey, MachineKeys};
 
-fn read(row: &SqliteRow) -> Result<MachineKey, CatalogError> {
+fn read(row: &Row) -> Result<MachineKey, CatalogError> {
     Ok(MachineKey {
         id: column(row, "id")?,
         name: column(row, "name")?,
@@ -20,11 +20,11 @@ fn read(row: &SqliteRow) -> Result<MachineKey, CatalogError> {
 }
 
 #[async_trait]
-impl MachineKeys for Sqlite3Catalog {
+impl MachineKeys for Catalog {
     async fn create_key(&self, key: &MachineKey) -> Result<(), CatalogError> {
         let query = sqlx::query(
             "INSERT INTO machine_keys (id, name, wallet, scopes, hash, created_at, expires_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         );
         let query = query.bind(&key.id).bind(&key.name).bind(&key.wallet);
         let query = query.bind(&key.scopes).bind(&key.hash);
@@ -34,7 +34,7 @@ impl MachineKeys for Sqlite3Catalog {
     }
 
     async fn key(&self, id: &str) -> Result<Option<MachineKey>, CatalogError> {
-        let query = sqlx::query("SELECT * FROM machine_keys WHERE id = ?").bind(id);
+        let query = sqlx::query("SELECT * FROM machine_keys WHERE id = $1").bind(id);
         let row = query.fetch_optional(&self.pool).await;
         let row = row.map_err(failed("look up a machine's key"))?;
         row.as_ref().map(read).transpose()
@@ -50,7 +50,7 @@ impl MachineKeys for Sqlite3Catalog {
     async fn delete_key(&self, id: &str) -> Result<bool, CatalogError> {
         const ACTION: &str = "remove a machine's key";
         let mut tx = self.write(ACTION).await?;
-        let query = sqlx::query("DELETE FROM machine_keys WHERE id = ?").bind(id);
+        let query = sqlx::query("DELETE FROM machine_keys WHERE id = $1").bind(id);
         let done = query.execute(&mut *tx).await.map_err(failed(ACTION))?;
         next_epoch(&mut tx).await?;
         tx.commit().await.map_err(failed(ACTION))?;
