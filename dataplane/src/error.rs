@@ -40,8 +40,6 @@ pub enum Kind {
     PreconditionRequired,
     /// The body is larger than allowed.
     TooLarge,
-    /// The path and query are longer than allowed.
-    UriTooLong,
     /// The head is larger than allowed.
     HeadTooLarge,
     /// The body's media type is not taken here.
@@ -75,7 +73,6 @@ impl Kind {
             Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Kind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::UriTooLong => StatusCode::URI_TOO_LONG,
             Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,

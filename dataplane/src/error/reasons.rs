@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 105] = [
+pub const REASONS: [&str; 104] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -100,7 +100,6 @@ pub const REASONS: [&str; 105] = [
     "UploadNotFound",
     "UploadTakenOver",
     "UploadTooLarge",
-    "UriTooLong",
     "UrlRefused",
     "ValueTooLarge",
     "VersionChanged",

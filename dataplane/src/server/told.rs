@@ -42,10 +42,6 @@ fn in_place_of(answer: &[u8]) -> Option<Bytes> {
             let detail = "the request is not HTTP; check its first line and its headers";
             Problem::new(Kind::Invalid, "MalformedRequest", detail)
         }
-        b"414" => {
-            let detail = "path and query are too long; shorten them";
-            Problem::new(Kind::UriTooLong, "UriTooLong", detail)
-        }
         b"431" => {
             let detail = "the request's headers are too large; send fewer or shorter ones";
             Problem::new(Kind::HeadTooLarge, "HeadTooLarge", detail)
@@ -182,7 +178,7 @@ mod tests {
             (b"nonsense\r\n\r\n", 400, "MalformedRequest"),
             (b"GET / HTTP/1.1\r\nHost\r\n\r\n", 400, "MalformedRequest"),
             (&long, 431, "HeadTooLarge"),
-            (&path, 414, "UriTooLong"),
+            (&path, 431, "HeadTooLarge"),
         ];
         for (request, status, reason) in cases {
             let answer = answer(&address, request).await;

@@ -14,11 +14,11 @@ use crate::adapters::ethereum::proxy::{Mode, Proxy};
 use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::postgres::server::Server;
 use crate::adapters::system_clock::SystemClock;
-use crate::ports::catalog::{Contents, Outputs, suite};
+use crate::ports::catalog::{Content, Contents, Outputs, suite};
 use crate::ports::clock::Clock;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::identity::{Denied, Entitlements, Viewer};
-use crate::services::auth::fixture::{Account, CONTRACT, Generous, World, config};
+use crate::services::auth::fixture::{Account, CONTRACT, Generous, World, config, owner};
 use crate::services::auth::{Auth, Parts};
 use crate::tokens::fixture::signer;
 
@@ -165,7 +165,11 @@ async fn gate_2_providers_on_a_fork_decide_nothing() {
 async fn gate_2_without_the_store_of_rules_nobody_is_admitted() {
     let mut server = Server::start().await;
     let catalog = Arc::new(PostgresCatalog::open(&server.url()).await.unwrap());
-    catalog.create_content(&suite::content("c")).await.unwrap();
+    let content = Content {
+        owner: owner().wallet().to_string(),
+        ..suite::content("c")
+    };
+    catalog.create_content(&content).await.unwrap();
     let output = suite::output("o", "c", "job");
     catalog.plan_output(&output).await.unwrap();
     let auth = Auth::new(
@@ -181,7 +185,7 @@ async fn gate_2_without_the_store_of_rules_nobody_is_admitted() {
     );
     let auth = auth.unwrap();
     let viewer = Viewer {
-        wallet: suite::content("c").owner.parse().unwrap(),
+        wallet: owner().wallet(),
         session: "session".into(),
         proven: Vec::new(),
     };

@@ -129,6 +129,8 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         ));
         watch(replicas[replicas.len() - 1].clone());
     }
+    // Until they know the epoch, replicas serve nobody.
+    tokio::time::sleep(BLOCK).await;
     let mut transfers = Vec::new();
     for (name, replica) in [("first", &replicas[0]), ("cut off", &replicas[2])] {
         let mut response = slow::Response::of(&replica.url, &long).await;
