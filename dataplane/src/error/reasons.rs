@@ -1,7 +1,11 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
+<<<<<<< HEAD
 pub const REASONS: [&str; 119] = [
+=======
+pub const REASONS: [&str; 104] = [
+>>>>>>> main
     "AdminRequired",
     "AuditUnavailable",
     "BindingRequired",
@@ -27,6 +31,7 @@ pub const REASONS: [&str; 119] = [
     "ForeignStreamGate",
     "HandleBound",
     "HandleExpired",
+    "HeadTooLarge",
     "IfMatchRequired",
     "InternalError",
     "InvalidAddress",
@@ -56,6 +61,7 @@ pub const REASONS: [&str; 119] = [
     "MalformedKey",
     "MalformedMessage",
     "MalformedProof",
+    "MalformedRequest",
     "MessageOutOfTime",
     "MethodNotAllowed",
     "NamespaceNotAllowed",

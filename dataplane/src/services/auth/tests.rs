@@ -7,7 +7,11 @@ mod hooks;
 mod machines;
 mod openid;
 mod over_http;
+<<<<<<< HEAD
 mod replicas;
+=======
+mod properties;
+>>>>>>> main
 mod revocation;
 mod sign_in;
 mod solana;
