@@ -13,6 +13,13 @@ PART = 4 << 20
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
+def bound_to_secret(account):
+    """A wish for a challenge that only the holder of a new secret can use, and the secret."""
+    verifier = secrets.token_hex(16)
+    binding = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    return {"address": account, "binding": binding}, verifier
+
+
 class Answer:
     """Status, headers and body of an answer; refusals are answers too."""
 
@@ -51,9 +58,7 @@ class Gate:
 
     def sign_in(self, chain, account):
         """EIP-4361: asks for a challenge, lets the wallet sign it, keeps the session."""
-        verifier = secrets.token_hex(16)
-        binding = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        wanted = {"address": account, "binding": binding}
+        wanted, verifier = bound_to_secret(account)
         challenge = self.ask("POST", "/api/v1/auth/challenge", wanted).must(200, 201).json()
         signature = chain.sign(account, challenge["message"])
         login = {"message": challenge["message"], "signature": signature, "verifier": verifier}

@@ -1,11 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-<<<<<<< HEAD
-pub const REASONS: [&str; 119] = [
-=======
-pub const REASONS: [&str; 104] = [
->>>>>>> main
+pub const REASONS: [&str; 121] = [
     "AdminRequired",
     "AuditUnavailable",
     "BindingRequired",

@@ -282,9 +282,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog:
-    Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys
-{
-}
+pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
 
 impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}

@@ -7,11 +7,8 @@ mod hooks;
 mod machines;
 mod openid;
 mod over_http;
-<<<<<<< HEAD
-mod replicas;
-=======
 mod properties;
->>>>>>> main
+mod replicas;
 mod revocation;
 mod sign_in;
 mod solana;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Body, body, rfc3339, secret, session, wallet};
 use crate::error::Problem;
+use crate::extract::Named;
 use crate::ports::catalog::MachineKey;
 use crate::services::auth::{Auth, Wish};
 
@@ -57,7 +58,7 @@ pub(super) async fn list(
 /// `DELETE /api/v1/auth/keys/{id}`.
 pub(super) async fn remove(
     State(auth): State<Arc<Auth>>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let who = session(&auth, &headers).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::sign_in::with_cookie;
 use crate::error::{Kind, Problem};
+use crate::extract::{Asked, Named};
 use crate::layers::authenticate::{SESSION_COOKIE, cookie};
 use crate::ports::openid::Answer;
 use crate::services::auth::openid::{Return, is_local};
@@ -31,8 +32,8 @@ pub(super) struct Login {
 /// `GET /api/v1/auth/oidc/{provider}/login`.
 pub(super) async fn login(
     State(auth): State<Arc<Auth>>,
-    Path(provider): Path<String>,
-    Query(login): Query<Login>,
+    Named(provider): Named<String>,
+    Asked(login): Asked<Login>,
 ) -> Result<Response, Problem> {
     let back = login.back.unwrap_or_else(|| "/".to_owned());
     if !is_local(&back) {
@@ -56,9 +57,9 @@ pub(super) struct Callback {
 /// `GET /api/v1/auth/oidc/{provider}/callback`.
 pub(super) async fn callback(
     State(auth): State<Arc<Auth>>,
-    Path(provider): Path<String>,
+    Named(provider): Named<String>,
     headers: HeaderMap,
-    Query(callback): Query<Callback>,
+    Asked(callback): Asked<Callback>,
 ) -> Result<Response, Problem> {
     let kept = cookie(&headers, COOKIE).and_then(|kept| kept.split_once('.'));
     let (secret, back) = kept.ok_or(AuthError::Unbound)?;

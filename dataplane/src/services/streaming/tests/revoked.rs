@@ -19,12 +19,7 @@ use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::adapters::system_clock::SystemClock;
 use crate::ports::catalog::Outputs;
-<<<<<<< HEAD
-use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
-use crate::services::auth::fixture::{Account, GATE, World, browser, config, text};
-=======
-use crate::services::auth::fixture::{Account, World, config, text};
->>>>>>> main
+use crate::services::auth::fixture::{Account, World, browser, config, text};
 use crate::services::auth::{self, Auth};
 use crate::tokens::fixture::signer;
 
@@ -90,12 +85,8 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     let parts = auth::Parts {
         catalog: stage.world.catalog.clone(),
         chain: chain.clone(),
-<<<<<<< HEAD
-        clock,
-        outside: auth::Outside::nobody(),
-=======
         clock: clock.clone(),
->>>>>>> main
+        outside: auth::Outside::nobody(),
         session_key: signer(1),
         playback_key: signer(2),
     };
