@@ -25,6 +25,8 @@ use crate::ports::Source;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::openid::{Answer, OpenIdError, OpenIdProviders, Request, Vouched};
 
+#[cfg(test)]
+pub mod browser;
 mod keys;
 mod token;
 

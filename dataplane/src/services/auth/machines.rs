@@ -17,12 +17,11 @@ use super::Auth;
 use super::error::AuthError;
 use super::sessions::{Means, Profile, unavailable};
 use super::sign_in::{later, random};
+use crate::layers::authenticate::KEY_PREFIX;
 use crate::ports::catalog::{CatalogError, MachineKey};
 use crate::ports::chain::Wallet;
 use crate::ports::identity::{IdentityError, Principal};
 
-/// Begins every key, so that scanners for leaked secrets know it.
-pub const PREFIX: &str = "sgk_";
 /// Longest name of a key.
 const MAX_NAME: usize = 120;
 /// Hashes computed at once: each takes 19 MiB.
@@ -136,7 +135,7 @@ fn is_of(secret: &str, stored: &str) -> bool {
 
 /// Identifier and secret of a key.
 fn parts(key: &str) -> Option<(&str, &str)> {
-    let (id, secret) = key.strip_prefix(PREFIX)?.split_once('_')?;
+    let (id, secret) = key.strip_prefix(KEY_PREFIX)?.split_once('_')?;
     let hex = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
     (hex && secret.len() == 43).then_some((id, secret))
 }
@@ -240,7 +239,7 @@ impl Auth {
             id,
         };
         self.catalog.create_key(&key).await?;
-        let text = format!("{PREFIX}{}_{secret}", key.id);
+        let text = format!("{KEY_PREFIX}{}_{secret}", key.id);
         Ok((key, text))
     }
 

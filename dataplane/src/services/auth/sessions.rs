@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::Auth;
 use super::error::AuthError;
-use super::machines::{self, Scopes};
+use super::machines::Scopes;
 use super::sign_in::{SignedIn, later, random};
+use crate::layers::authenticate::KEY_PREFIX;
 use crate::ports::catalog::CatalogError;
 use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
@@ -41,7 +42,7 @@ pub enum Means {
 impl Auth {
     /// Who the token belongs to, if its session holds.
     pub async fn session(&self, token: &str) -> Result<Profile, IdentityError> {
-        if token.starts_with(machines::PREFIX) {
+        if token.starts_with(KEY_PREFIX) {
             return self.machine(token).await;
         }
         let verifier = self.session_key.verifier();

@@ -5,67 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::Url;
 use serde_json::{Value, json};
 use streamgate_contract::config::RoleConfig;
 
 use super::over_http::serve_at;
 use crate::adapters::openid::OpenId;
+use crate::adapters::openid::browser::Browser;
 use crate::adapters::openid::server::{Server, free_port};
 use crate::ports::identity::Identities;
 use crate::services::auth::Outside;
 use crate::services::auth::fixture::{Generous, NOW, World, config};
 use crate::services::auth::http::routes;
-
-/// Cookies by host and name, and the requests that carry them.
-struct Browser {
-    client: Client,
-    cookies: BTreeMap<(String, String), String>,
-}
-
-impl Browser {
-    fn new() -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none());
-        Self {
-            client: client.build().unwrap(),
-            cookies: BTreeMap::new(),
-        }
-    }
-
-    async fn get(&mut self, url: &Url) -> Response {
-        let place = url.authority().to_owned();
-        let mine = self.cookies.iter().filter(|((at, _), _)| *at == place);
-        let cookies: Vec<String> = mine
-            .map(|((_, name), value)| format!("{name}={value}"))
-            .collect();
-        let request = self
-            .client
-            .get(url.clone())
-            .header("cookie", cookies.join("; "));
-        let response = request.send().await.unwrap();
-        for cookie in response.headers().get_all("set-cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            self.cookies
-                .insert((place.clone(), name.into()), value.into());
-        }
-        response
-    }
-
-    /// Follows redirects until one leads to `end`, which is not followed; where that leads.
-    async fn until(&mut self, mut url: Url, end: &str) -> Url {
-        for _ in 0..12 {
-            if url.path().ends_with(end) {
-                return url;
-            }
-            let response = self.get(&url).await;
-            let location = response.headers().get("location");
-            let location = location.unwrap_or_else(|| panic!("{url}: {}", response.status()));
-            url = url.join(location.to_str().unwrap()).unwrap();
-        }
-        panic!("too many redirects");
-    }
-}
 
 /// A gate with the provider `corp`, at its own time.
 struct Gate {
@@ -137,7 +88,7 @@ async fn people_sign_in_at_a_real_provider_by_each_algorithm() {
         let server = Server::start(port, algorithm, "first", &callback).await;
         let gate = Gate::new(gate_port, &server.issuer, secrets.path()).await;
         for (who, creator) in [("alice", true), ("bob", false)] {
-            let mut browser = Browser::new();
+            let mut browser = Browser::start();
             let back = gate.away(&mut browser, who).await;
             let arrived = browser.get(&back).await;
             assert_eq!(arrived.status(), 303, "{algorithm}");
@@ -160,7 +111,7 @@ async fn people_sign_in_at_a_real_provider_by_each_algorithm() {
         drop(server);
         let _server = Server::start(port, algorithm, "second", &callback).await;
         gate.world.clock.advance(10);
-        let mut browser = Browser::new();
+        let mut browser = Browser::start();
         let back = gate.away(&mut browser, "alice").await;
         assert_eq!(
             browser.get(&back).await.status(),
@@ -176,10 +127,10 @@ async fn a_sign_in_is_of_one_browser_and_one_code() {
     let callback = format!("http://127.0.0.1:{gate_port}/api/v1/auth/oidc/corp/callback");
     let server = Server::start(port, "ES256", "first", &callback).await;
     let gate = Gate::new(gate_port, &server.issuer, secrets.path()).await;
-    let mut mine = Browser::new();
+    let mut mine = Browser::start();
     let back = gate.away(&mut mine, "alice").await;
 
-    let mut theirs = Browser::new();
+    let mut theirs = Browser::start();
     assert_eq!(
         gate.reason(&mut theirs, &back).await,
         "BindingRequired",
