@@ -1,6 +1,7 @@
 //! Claim gate-1: every kind of token there is, shown in the place of every other, at the whole gate
 //! with a real OpenID provider. Each is a good one, and opens its own place in the end.
 
+mod outside;
 mod place;
 mod stage;
 
