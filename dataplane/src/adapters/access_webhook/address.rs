@@ -29,6 +29,18 @@ pub fn plain(address: IpAddr) -> IpAddr {
 /// Does a cloud's metadata service listen there?
 pub fn is_metadata(address: IpAddr) -> bool {
     METADATA.contains(&plain(address))
+        || tunnelled(address).is_some_and(|v4| METADATA.contains(&v4))
+}
+
+/// The IPv4 address that a relay of 6to4 would lead to. Source: RFC 3056.
+fn tunnelled(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(v6) = address else {
+        return None;
+    };
+    match v6.octets() {
+        [0x20, 0x02, a, b, c, d, ..] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
+        _ => None,
+    }
 }
 
 /// May anybody on the internet have it?

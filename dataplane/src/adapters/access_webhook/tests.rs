@@ -425,7 +425,9 @@ proptest::proptest! {
         let [a, b, c, d] = v4.octets();
         let low = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
         let nat64 = std::net::Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, low[0], low[1]);
+        let tunnel = std::net::Ipv6Addr::new(0x2002, low[0], low[1], 0, 0, 0, 0, 1);
         let public = address::is_public(v4.into());
+        proptest::prop_assert_eq!(address::is_public(tunnel.into()), public);
         proptest::prop_assert_eq!(address::is_public(v4.to_ipv6_mapped().into()), public);
         proptest::prop_assert_eq!(address::is_public(nat64.into()), public);
     }
