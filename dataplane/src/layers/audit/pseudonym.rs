@@ -113,10 +113,11 @@ fn sensitive(name: &str) -> bool {
     SENSITIVE.iter().any(|word| name.contains(word))
 }
 
-/// One text for one wallet, so that it has one hash.
+/// One text for one wallet, so that it has one hash. An address with a wrong checksum is one, too.
 fn wallet_text(text: &str) -> Option<String> {
-    let wallet: Wallet = text.parse().ok()?;
-    Some(wallet.to_string())
+    let read = |text: &str| text.parse::<Wallet>().ok();
+    let wallet = read(text).or_else(|| read(&text.to_ascii_lowercase()));
+    Some(wallet?.to_string())
 }
 
 #[cfg(test)]

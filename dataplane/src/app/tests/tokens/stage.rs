@@ -74,7 +74,7 @@ impl Stage {
         (config.chains, config.rules) = (Vec::new(), Vec::new());
         config.gate.allowed_namespaces = vec!["default".into()];
         config.auth.oidc = serde_json::from_value(json!([{"name": "corp",
-            "issuer": provider.issuer, "clientId": "gate", "hasSecret": true}]))
+            "issuer": provider.issuer, "clientId": "gate", "hasSecret": true, "scopes": ["openid"]}]))
         .unwrap();
         let outside = Outside {
             providers: Arc::new(OpenId::new(&config.auth.oidc, secrets.path()).unwrap()),
