@@ -65,7 +65,9 @@ async fn whoever_did_not_sign_is_refused() {
         );
     }
     let hex = format!("0x{}", "11".repeat(65));
-    for signature in ["", "0", "1", &good[..good.len() - 1], &hex, &"1".repeat(89)] {
+    // Without three digits it has fewer than 64 bytes, whatever they are.
+    let short = &good[..good.len() - 3];
+    for signature in ["", "0", "1", short, &hex, &"1".repeat(89)] {
         let outcome = sign_in(&world, &message, signature).await;
         assert!(
             matches!(outcome, Err(AuthError::InvalidSignature(_))),
