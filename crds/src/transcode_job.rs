@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::ids::{ContentId, UploadId};
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 
 use crate::StreamGateRef;
 
@@ -74,7 +74,7 @@ use crate::StreamGateRef;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio)").message("source, content, renditions, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.profile) == has(oldSelf.profile) && has(self.ladder) == has(oldSelf.ladder)").message("source, content, profile, renditions, ladder, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -88,11 +88,25 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("content cannot be changed: delete the TranscodeJob and make a new one"))]
     pub content: Option<Content>,
 
-    /// Ladder, tallest first; the StreamGate's default when absent.
+    /// Profile: standard, auto, mobile, hevc, av1, vp9, or one of the StreamGate's
+    /// `transcode.profiles`. What is said below goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("profile cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub profile: Option<String>,
+
+    /// Ladder, tallest first; the profile's when absent, else the StreamGate's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 12))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("renditions cannot be changed: delete the TranscodeJob and make a new one"))]
     pub renditions: Option<Vec<Rendition>>,
+
+    /// How the ladder is fitted to the source: Fixed makes every rung that does not enlarge it,
+    /// Auto encodes samples first, leaves out rungs that would look like their neighbour and saves
+    /// bits that nobody would see. The profile's when absent, else the StreamGate's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("ladder cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub ladder: Option<Ladder>,
 
     /// Audio; the StreamGate's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,13 +2,16 @@
 //! process reads it once at start. Unknown fields are refused; secrets are never in it, only the
 //! folders where they are mounted.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
-use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::profiles::Profile;
+use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use crate::rules::GateRule;
 
 /// Where the operator mounts the file.
@@ -238,6 +241,12 @@ fn default_concurrency() -> u32 {
 pub struct Transcode {
     /// Ladder.
     pub renditions: Vec<Rendition>,
+    /// How it is fitted to a source.
+    #[serde(default)]
+    pub ladder: Ladder,
+    /// Profiles of this gate by name, beside the built-in ones.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.

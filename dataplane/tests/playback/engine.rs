@@ -37,6 +37,7 @@ pub fn output() -> (Plan, Files) {
         request: PlanRequest {
             grid,
             renditions,
+            ladder: Default::default(),
             audio: AudioSettings::default(),
             limits: SourceLimits::default(),
         },

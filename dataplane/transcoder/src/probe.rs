@@ -26,8 +26,8 @@ const MAX_AUDIO: usize = 16;
 pub struct Scan {
     /// For the plan.
     pub facts: SourceFacts,
-    /// The picture as it is to be shown.
-    pub picture: Picture,
+    /// The picture as it is to be shown, if there is one.
+    pub picture: Option<Picture>,
     /// Video packets in decode order.
     pub video: Vec<PacketInfo>,
     /// Packets of each audio stream in decode order.
@@ -44,23 +44,27 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
     let mut input =
         MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
     let streams = Streams::choose(&input, limits)?;
-    let (video, audio) = packets(&mut input, &streams)?;
-    let facts = facts(source, &input, &streams, &video)?;
+    let packets = packets(&mut input, &streams)?;
+    let facts = facts(source, &input, &streams, &packets)?;
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
-        picture: picture(&streams),
-        header: header(source, &streams, &video)?,
+        picture: streams.video.as_ref().map(picture),
+        header: header(source, &streams, &packets.video)?,
         facts,
-        video,
-        audio,
+        video: packets.video,
+        audio: packets.audio,
     })
 }
 
 /// The streams that are used, with what the demuxer says of them.
 struct Streams {
-    video: StreamInfo,
-    treatment: Treatment,
+    video: Option<Pictures>,
     audio: Vec<StreamInfo>,
+}
+
+struct Pictures {
+    info: StreamInfo,
+    treatment: Treatment,
 }
 
 struct StreamInfo {
@@ -93,11 +97,14 @@ impl Streams {
                 "{has} streams, at most {most}"
             )));
         }
-        let picture = context.streams().best(Type::Video).filter(is_picture);
-        let picture = picture.ok_or(EngineError::NoVideoStream)?;
-        let video = stream_info(&picture);
+        let video = pictures(context);
         let audio = sound(context);
-        refuse::codec("video", &video.codec, refuse::VIDEO)?;
+        if video.is_none() && audio.is_empty() {
+            return Err(EngineError::NoMediaStream);
+        }
+        if let Some(video) = &video {
+            refuse::codec("video", &video.info.codec, refuse::VIDEO)?;
+        }
         for audio in &audio {
             refuse::codec("audio", &audio.codec, refuse::AUDIO)?;
         }
@@ -107,13 +114,18 @@ impl Streams {
                 "{has} audio streams, at most {MAX_AUDIO}"
             )));
         }
-        let (transfer, interlaced) = (video.raw.colour.1, video.raw.interlaced);
-        Ok(Self {
-            treatment: treatment::treatment(&picture, transfer, interlaced),
-            video,
-            audio,
-        })
+        Ok(Self { video, audio })
     }
+}
+
+fn pictures(context: &Input) -> Option<Pictures> {
+    let stream = context.streams().best(Type::Video).filter(is_picture)?;
+    let info = stream_info(&stream);
+    let (transfer, interlaced) = (info.raw.colour.1, info.raw.interlaced);
+    Some(Pictures {
+        treatment: treatment::treatment(&stream, transfer, interlaced),
+        info,
+    })
 }
 
 /// Every audio stream, the main one first; one that was announced and never came is none.
@@ -198,34 +210,59 @@ fn index_entries(stream: &ff::Stream) -> Vec<u64> {
     }
 }
 
-type Packets = (Vec<PacketInfo>, Vec<Vec<PacketInfo>>);
+/// Packets of the streams in use, and for each audio stream the samples its decoder throws away
+/// at the head.
+struct Packets {
+    video: Vec<PacketInfo>,
+    audio: Vec<Vec<PacketInfo>>,
+    skipped: Vec<u32>,
+}
 
 fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineError> {
     let mut video = Vec::new();
     let mut audio = vec![Vec::new(); streams.audio.len()];
+    let mut skipped = vec![0; streams.audio.len()];
+    let shown = streams.video.as_ref().map(|v| v.info.index);
     let transport = input.container() == "mpegts";
     loop {
         let Some(packet) = input.read()? else { break };
         if packet.is_corrupt() && !transport {
             return Err(EngineError::Truncated("a packet is cut off".into()));
         }
-        if packet.stream() == streams.video.index {
+        if Some(packet.stream()) == shown {
             video.push(packet_info(&packet)?);
         } else if let Some(nth) = streams
             .audio
             .iter()
             .position(|a| a.index == packet.stream())
         {
+            if audio[nth].is_empty() {
+                skipped[nth] = skip(&packet);
+            }
             audio[nth].push(packet_info(&packet)?);
         }
     }
-    refuse::missing("video", &video, streams.video.indexed)?;
+    if let Some(pictures) = &streams.video {
+        refuse::missing("video", &video, pictures.info.indexed)?;
+    }
     for (info, packets) in streams.audio.iter().zip(&mut audio) {
         refuse::missing("audio", packets, info.indexed)?;
         widen_audio(packets, transport);
     }
-    widen(input, streams, &mut video, transport);
-    Ok((video, audio))
+    widen(input, shown, &mut video, transport);
+    Ok(Packets {
+        video,
+        audio,
+        skipped,
+    })
+}
+
+/// Samples to throw away at the head of a packet (the first number of the side data).
+fn skip(packet: &ff::Packet) -> u32 {
+    let mut data = packet.side_data();
+    let skip = data.find(|d| d.kind() == ff::packet::side_data::Type::SkipSamples);
+    let number = skip.and_then(|d| d.data().first_chunk::<4>().copied());
+    number.map_or(0, u32::from_le_bytes)
 }
 
 fn packet_info(packet: &ff::Packet) -> Result<PacketInfo, EngineError> {
@@ -249,14 +286,14 @@ fn packet_info(packet: &ff::Packet) -> Result<PacketInfo, EngineError> {
 
 /// Containers wrap packets in something larger: a Matroska cluster begins before its first block,
 /// a transport stream's packet is known to end only where the next begins.
-fn widen(input: &MediaInput, streams: &Streams, video: &mut [PacketInfo], transport: bool) {
+fn widen(input: &MediaInput, shown: Option<usize>, video: &mut [PacketInfo], transport: bool) {
     if transport {
         return widen_audio(video, true);
     }
     if !input.container().contains("matroska") {
         return;
     }
-    let Some(stream) = input.context().stream(streams.video.index) else {
+    let Some(stream) = shown.and_then(|index| input.context().stream(index)) else {
         return;
     };
     let clusters = index_entries(&stream);
@@ -285,22 +322,23 @@ fn header(
     video: &[PacketInfo],
 ) -> Result<Vec<ByteRange>, EngineError> {
     let mut input = MediaInput::open(source, Depth::Index)?;
-    if input.container().contains("matroska") {
+    let matroska = input.container().contains("matroska");
+    if let (true, Some(pictures)) = (matroska, &streams.video) {
         let first = video.iter().filter(|p| p.key).map(|p| p.pts).min();
-        input.seek(streams.video.index, first.unwrap_or(0))?;
+        input.seek(pictures.info.index, first.unwrap_or(0))?;
     }
     Ok(input.reads().ranges())
 }
 
-fn picture(streams: &Streams) -> Picture {
+fn picture(pictures: &Pictures) -> Picture {
     let size = |n: i32| u32::try_from(n).unwrap_or(0);
-    let raw = streams.video.raw;
+    let raw = pictures.info.raw;
     let coded = Picture {
         width: size(raw.width),
         height: size(raw.height),
         pixel_aspect: ratio(raw.pixel_aspect),
     };
-    match streams.treatment.quarter_turns % 2 {
+    match pictures.treatment.quarter_turns % 2 {
         1 => coded.turned(),
         _ => coded,
     }
@@ -317,45 +355,69 @@ fn facts(
     source: &Source,
     input: &MediaInput,
     streams: &Streams,
-    packets: &[PacketInfo],
+    packets: &Packets,
 ) -> Result<SourceFacts, EngineError> {
+    let video = streams.video.as_ref();
+    let heard = packets.audio.iter().zip(&packets.skipped);
+    let audio = streams.audio.iter().zip(heard);
+    Ok(SourceFacts {
+        bytes: source.bytes(),
+        container: input.container(),
+        video: video
+            .map(|pictures| video_facts(pictures, &packets.video))
+            .transpose()?,
+        audio: audio
+            .map(|(info, (packets, skipped))| audio_facts(info, packets, *skipped))
+            .collect(),
+    })
+}
+
+fn video_facts(pictures: &Pictures, packets: &[PacketInfo]) -> Result<VideoFacts, EngineError> {
+    let Pictures { info, treatment } = pictures;
     let size = |n: i32| u32::try_from(n).unwrap_or(0);
-    let (width, height) = (
-        size(streams.video.raw.width),
-        size(streams.video.raw.height),
-    );
+    let (width, height) = (size(info.raw.width), size(info.raw.height));
     let (pts, end_pts) = times(packets)?;
-    let time_base = ratio(streams.video.time_base);
-    let video = VideoFacts {
-        stream: u32::try_from(streams.video.index).unwrap_or(0),
-        codec: streams.video.codec.clone(),
+    let time_base = ratio(info.time_base);
+    Ok(VideoFacts {
+        stream: u32::try_from(info.index).unwrap_or(0),
+        codec: info.codec.clone(),
         width,
         height,
-        frame_rate: rate(&pts, end_pts, time_base, ratio(streams.video.average_rate)),
+        frame_rate: rate(&pts, end_pts, time_base, ratio(info.average_rate)),
         time_base,
         frames: pts.len() as u64,
         pts,
         end_pts,
-        colour: match streams.treatment.tone_map {
+        colour: match treatment.tone_map {
             Some(_) => Colour::default(),
-            None => colour(streams.video.raw.colour, height),
+            None => colour(info.raw.colour, height),
         },
-        treatment: streams.treatment,
-    };
-    let audio = streams.audio.iter().map(|a| AudioFacts {
-        stream: u32::try_from(a.index).unwrap_or(0),
-        codec: a.codec.clone(),
-        sample_rate: u32::try_from(a.raw.sample_rate).unwrap_or(0),
-        channels: u32::try_from(a.raw.channels).unwrap_or(0),
-        language: a.language.clone(),
-    });
-    let audio = audio.collect();
-    Ok(SourceFacts {
-        bytes: source.bytes(),
-        container: input.container(),
-        video,
-        audio,
+        treatment: *treatment,
     })
+}
+
+fn audio_facts(info: &StreamInfo, packets: &[PacketInfo], skipped: u32) -> AudioFacts {
+    let sample_rate = u32::try_from(info.raw.sample_rate).unwrap_or(0);
+    let micros = |ticks: i64| {
+        let (num, den) = (info.time_base.numerator(), info.time_base.denominator());
+        let scaled = i128::from(ticks) * i128::from(num) * 1_000_000;
+        i64::try_from(scaled / i128::from(den.max(1))).unwrap_or(0)
+    };
+    let first = packets.first().map_or(0, |p| p.pts);
+    let end = packets
+        .iter()
+        .map(|p| p.pts.saturating_add(p.duration))
+        .max();
+    let priming = i64::from(skipped) * 1_000_000 / i64::from(sample_rate.max(1));
+    AudioFacts {
+        stream: u32::try_from(info.index).unwrap_or(0),
+        codec: info.codec.clone(),
+        sample_rate,
+        channels: u32::try_from(info.raw.channels).unwrap_or(0),
+        language: info.language.clone(),
+        start_microseconds: micros(first).saturating_add(priming),
+        end_microseconds: micros(end.unwrap_or(first)),
+    }
 }
 
 /// The PTS table and its end. Times must rise: two pictures of one time cannot be told apart.

@@ -1,9 +1,11 @@
 //! What a pod is to do, and where its source is.
 
+use streamgate_contract::config::Transcode;
 use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;
+use streamgate_contract::profiles::{self, Profile};
 use streamgate_crds::TranscodeJobSpec;
 
 use super::Worker;
@@ -33,7 +35,7 @@ impl Worker {
                     Some(output) => self.committed_of(&task, output).await?,
                     None => Vec::new(),
                 };
-                let request = self.plan_request(&task.job.spec);
+                let request = plan_request(&self.transcode, &task.job.spec)?;
                 let order = Order::Plan { request, committed };
                 self.assign(&task, order).await
             }
@@ -53,20 +55,6 @@ impl Worker {
     ) -> Result<Assignment, WorkerError> {
         let source = self.source(task).await?;
         Ok(Assignment { order, source })
-    }
-
-    fn plan_request(&self, spec: &TranscodeJobSpec) -> PlanRequest {
-        let defaults = &self.transcode;
-        PlanRequest {
-            grid: spec.grid.as_ref().unwrap_or(&defaults.grid).clone(),
-            renditions: spec
-                .renditions
-                .as_ref()
-                .unwrap_or(&defaults.renditions)
-                .clone(),
-            audio: spec.audio.as_ref().unwrap_or(&defaults.audio).clone(),
-            limits: defaults.limits.clone(),
-        }
     }
 
     /// The order of an Encode pod: the plan and the span of its index.
@@ -160,8 +148,80 @@ impl Worker {
     }
 }
 
+/// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.
+fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
+    let own = Profile {
+        renditions: spec.renditions.clone(),
+        ladder: spec.ladder,
+        audio: spec.audio.clone(),
+        grid: spec.grid.clone(),
+    };
+    let named = match &spec.profile {
+        None => Profile::default(),
+        Some(name) => profiles::find(&gate.profiles, name).ok_or_else(|| {
+            WorkerError::settings(format!(
+                "there is no profile {name:?}; use one of {}, or add it to the StreamGate's spec.transcode.profiles",
+                profiles::names(&gate.profiles).join(", ")
+            ))
+        })?,
+    };
+    let wanted = own.or(named);
+    Ok(PlanRequest {
+        grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
+        renditions: wanted.renditions.unwrap_or_else(|| gate.renditions.clone()),
+        ladder: wanted.ladder.unwrap_or(gate.ladder),
+        audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
+        limits: gate.limits.clone(),
+    })
+}
+
 /// The objects that make an upload, in order, with their lengths.
 fn part_objects(upload: &Upload) -> Result<Vec<(ObjectKey, u64)>, WorkerError> {
     let object = |part: &UploadPart| Ok((ObjectKey::parse(&part.key)?, part.bytes));
     upload.parts.iter().map(object).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::worker::testing;
+    use serde_json::json;
+    use streamgate_contract::renditions::Ladder;
+
+    fn request(changes: serde_json::Value) -> Result<PlanRequest, WorkerError> {
+        let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
+        spec.as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        let small = json!({"small": {"renditions": [{"height": 360, "maxKbps": 500}]}});
+        let mut gate = testing::config().transcode;
+        gate.profiles = serde_json::from_value(small).unwrap();
+        plan_request(&gate, &serde_json::from_value(spec).unwrap())
+    }
+
+    fn heights(request: &PlanRequest) -> Vec<u32> {
+        request.renditions.iter().map(|r| r.height).collect()
+    }
+
+    #[test]
+    fn a_job_goes_before_its_profile_and_that_before_the_gate() {
+        assert_eq!(heights(&request(json!({})).unwrap()), [720]);
+        assert_eq!(
+            heights(&request(json!({"profile": "small"})).unwrap()),
+            [360]
+        );
+        let auto = request(json!({"profile": "auto"})).unwrap();
+        assert_eq!((heights(&auto).len(), auto.ladder), (5, Ladder::Auto));
+        let own = json!({"profile": "auto", "ladder": "Fixed",
+            "renditions": [{"height": 480, "maxKbps": 900}]});
+        let own = request(own).unwrap();
+        assert_eq!((heights(&own), own.ladder), (vec![480], Ladder::Fixed));
+    }
+
+    #[test]
+    fn an_unknown_profile_is_refused_with_the_names_there_are() {
+        let refused = request(json!({"profile": "x"})).unwrap_err().to_string();
+        assert!(refused.contains("standard, vp9"), "{refused}");
+        assert!(refused.contains("small"), "{refused}");
+    }
 }

@@ -59,6 +59,8 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         audit: spec.audit.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
+            ladder: spec.transcode.ladder,
+            profiles: spec.transcode.profiles.clone(),
             audio: spec.transcode.audio.clone(),
             grid: spec.transcode.grid.clone(),
             limits: SourceLimits::default(),
