@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages tools cluster-up cluster-down footage evm s3 contracts programs scene parts helm3 ffmpeg9 crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm s3 databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ footage: packages ## Fetch the real clips the tests encode
 evm: ## Fetch the EVM node the chain adapter is tested on
 	@test -d target/tools/anvil/node_modules/@foundry-rs || npm install --silent --no-save --prefix target/tools/anvil @foundry-rs/anvil@1.7.1
 
+databases: ## Install the PostgreSQL and Redis that catalog and limits are tested on
+	@e2e/packages.sh databases
+
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
@@ -55,6 +58,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh footage    $(MAKE) -s footage
 	@e2e/timed.sh evm        $(MAKE) -s evm contracts
 	@e2e/timed.sh s3         $(MAKE) -s s3
+	@e2e/timed.sh databases  $(MAKE) -s databases
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
 	@e2e/timed.sh lint       $(MAKE) -s lint
@@ -83,13 +87,22 @@ demo: scene ## The main job on a real Kubernetes: upload, encode, sign in, play
 	@e2e/timed.sh demo      e2e/demo.py up
 	@e2e/timed.sh --table
 
+nginx: ## Install the web server that claims on speed compare with
+	@e2e/packages.sh nginx
+
+schemathesis:
+	@test -x target/tools/schemathesis/bin/schemathesis || (python3 -m venv target/tools/schemathesis && target/tools/schemathesis/bin/pip install -q schemathesis==4.32.5)
+
 ffmpeg9:
 	@e2e/ffmpeg9.sh
+
+players:
+	@e2e/players/setup.sh
 
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm contracts s3 tools ## What the tests run against, besides what they build
+parts: footage evm contracts s3 databases tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

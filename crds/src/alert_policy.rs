@@ -17,7 +17,7 @@ use crate::StreamGateRef;
     kind = "AlertPolicy",
     plural = "alertpolicies",
     shortname = "ap",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "AlertPolicyStatus",
     derive = "PartialEq",

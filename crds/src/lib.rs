@@ -12,6 +12,7 @@ pub mod alert_policy;
 pub mod conditions;
 pub mod definitions;
 pub mod reference;
+pub mod scheduling;
 pub mod stream_gate;
 pub mod transcode_job;
 

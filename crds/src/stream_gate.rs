@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::Finality;
 use streamgate_contract::limits::{LimitMode, RoleLimit};
+use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::profiles::Profile;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Ladder, Rendition};
 use streamgate_contract::rules::GateRule;
+
+use crate::scheduling::Scheduling;
 
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -22,7 +25,7 @@ use streamgate_contract::rules::GateRule;
     kind = "StreamGate",
     plural = "streamgates",
     shortname = "sg",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "StreamGateStatus",
     derive = "PartialEq",
@@ -105,12 +108,17 @@ pub struct StreamGateSpec {
     #[serde(default)]
     pub audit: AuditSettings,
 
+    /// What viewings are held to, besides the rule of their content. Rollout.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("!self.bind.exists(b, b == 'Country') || has(self.countryHeader)").message("playback.bind Country needs playback.countryHeader: name the header in which a trusted proxy tells the country"))]
+    pub playback: PlaybackSettings,
+
     /// Settings of pods by role; in topology Compact only `all`. Rollout.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 9))]
     pub components: BTreeMap<String, Component>,
 
-    /// How viewers reach the gate. Live, publicUrl rollout.
+    /// How viewers reach the gate. Live; publicUrl and tlsSecretName rollout.
     #[serde(default)]
     pub exposure: Exposure,
 
@@ -432,6 +440,12 @@ pub struct Exposure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_535))]
     pub node_port: Option<i32>,
+    /// Secret of type `kubernetes.io/tls` in the StreamGate's namespace: the gate speaks TLS with its
+    /// certificate, and serves a renewed one without a restart. Without it the gate speaks plain HTTP
+    /// and something in front of it ends TLS. Mounted, never read by the operator. Rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub tls_secret_name: Option<String>,
 }
 
 /// Type of a Service.
@@ -473,6 +487,8 @@ pub struct TranscodeDefaults {
     /// Resources of the transcoder container; measured defaults when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Where the pods of jobs may run.
+    pub scheduling: Scheduling,
 }
 
 impl Default for TranscodeDefaults {
@@ -486,6 +502,7 @@ impl Default for TranscodeDefaults {
             parallelism: 8,
             sandbox: Sandbox::Required,
             resources: None,
+            scheduling: Scheduling::default(),
         }
     }
 }

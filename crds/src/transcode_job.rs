@@ -4,13 +4,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::encryption::EncryptionSettings;
 use streamgate_contract::ids::{ContentId, UploadId};
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 
 use crate::StreamGateRef;
 
 /// What is to be transcoded, and how. Everything but `suspend`, `parallelism`,
-/// `activeDeadlineSeconds` and `ttlSecondsAfterFinished` is immutable.
+/// `priorityClassName`, `activeDeadlineSeconds` and `ttlSecondsAfterFinished` is immutable.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "streamgate.io",
@@ -18,7 +19,7 @@ use crate::StreamGateRef;
     kind = "TranscodeJob",
     plural = "transcodejobs",
     shortname = "tj",
-    category = "streamgate",
+    category = "streamgate-all",
     namespaced,
     status = "TranscodeJobStatus",
     derive = "PartialEq",
@@ -74,7 +75,7 @@ use crate::StreamGateRef;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.profile) == has(oldSelf.profile) && has(self.ladder) == has(oldSelf.ladder)").message("source, content, profile, renditions, ladder, audio, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile) && has(self.ladder) == has(oldSelf.ladder)").message("source, content, profile, renditions, ladder, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -118,6 +119,11 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("grid cannot be changed: delete the TranscodeJob and make a new one"))]
     pub grid: Option<GridSettings>,
 
+    /// Encryption of the whole output; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("encryption cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub encryption: Option<EncryptionSettings>,
+
     /// Job pods at once; the StreamGate's default when absent. Live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
@@ -138,6 +144,12 @@ pub struct TranscodeJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<i64>,
+
+    /// PriorityClass of the job's pods; the StreamGate's default when absent. A change holds for
+    /// the steps that have not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
 
     /// Stop the job's pods; what is committed stays. Live.
     #[serde(default)]
@@ -274,6 +286,9 @@ pub struct TranscodeJobStatus {
     /// The output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStatus>,
+    /// What the pods of this attempt took, when it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostStatus>,
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -325,6 +340,18 @@ pub struct OutputStatus {
     pub segments: i32,
     /// Bytes.
     pub bytes: i64,
+}
+
+/// What the pods of an attempt took. A pod that was killed is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CostStatus {
+    /// CPU time of the transcoders in seconds, rounded up.
+    pub cpu_seconds: i64,
+    /// Time of Plan's and Encode's pods at work in seconds, rounded up.
+    pub pod_seconds: i64,
+    /// Bytes of the source that all of them fetched together.
+    pub fetched_bytes: i64,
 }
 
 /// How far a job is. Never goes back while an attempt lasts.

@@ -1,11 +1,13 @@
 //! Composition: command line → process. Each subcommand is one process of the product.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use prometheus::Registry;
 use streamgate_contract::config;
+use streamgate_contract::roles::{ADMIN_PORT, INTERNAL_PORT, PUBLIC_PORT};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +20,7 @@ use crate::ports::figures::Figures;
 pub mod all;
 mod audit;
 mod roles;
+mod token_keys;
 
 /// The data plane of a StreamGate.
 #[derive(Parser)]
@@ -55,6 +58,22 @@ pub struct AllArgs {
     /// Folder of the audit log.
     #[arg(long, default_value = config::AUDIT_DIR)]
     pub audit: PathBuf,
+    /// Folder of the certificate, for a public listener that speaks TLS.
+    #[arg(long, default_value = config::TLS_DIR)]
+    pub tls: PathBuf,
+    /// Where the public listener listens.
+    #[arg(long, default_value_t = everywhere(PUBLIC_PORT))]
+    pub public: SocketAddr,
+    /// Where the internal listener listens.
+    #[arg(long, default_value_t = everywhere(INTERNAL_PORT))]
+    pub internal: SocketAddr,
+    /// Where health and metrics are asked for.
+    #[arg(long, default_value_t = everywhere(ADMIN_PORT))]
+    pub admin: SocketAddr,
+}
+
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
 }
 
 /// Runs the process that the command line names.

@@ -92,14 +92,32 @@ pub fn read_audit_key(dir: &Path) -> Result<[u8; 32], ConfigError> {
     read_bytes(&dir.join(config::OBJECT_URL_KEY)).map(|key| audit_key(&key))
 }
 
-/// One key of another (HKDF of RFC 5869, expand step of one block).
+/// The key of the audit log.
 pub fn audit_key(key: &[u8; 32]) -> [u8; 32] {
+    derived(key, b"streamgate audit v1\x01")
+}
+
+/// The key that signs cursors of lists.
+pub fn cursor_key(key: &[u8; 32]) -> [u8; 32] {
+    derived(key, b"streamgate cursors v1\x01")
+}
+
+/// One key of another (HKDF of RFC 5869, expand step of one block).
+fn derived(key: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     // HMAC takes keys of every length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return [0; 32];
     };
-    mac.update(b"streamgate audit v1\x01");
+    mac.update(purpose);
     mac.finalize().into_bytes().into()
+}
+
+/// A URL with its credentials, from a file that a Secret is mounted as.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_url(path: &Path) -> Result<String, ConfigError> {
+    read_text(path).map(|text| text.trim().to_owned())
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {

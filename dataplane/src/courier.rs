@@ -2,6 +2,7 @@
 //! segments away as they appear, and says when all of it is committed. It holds the pod's only
 //! credential and shares a folder with a process that parses hostile media.
 
+mod boxes;
 mod deliver;
 mod events;
 mod expected;
@@ -17,14 +18,14 @@ mod worker;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use streamgate_contract::job_api::Assignment;
-use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order};
+use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order, PROTECTION};
 use tokio_util::sync::CancellationToken;
 
-use deliver::Delivery;
+use deliver::{Delivery, Taken};
 use expected::Expected;
 use folder::Folder;
 use halt::{Doing, Halt};
@@ -128,11 +129,13 @@ impl Courier {
         if self.folder.has(COMMITTED) || self.folder.has(GIVE_UP) {
             return Ok(());
         }
-        let assignment = tokio::select! {
-            assignment = self.prepare() => assignment?,
+        let began = Instant::now();
+        let (assignment, fetched) = tokio::select! {
+            prepared = self.prepare() => prepared?,
             () = stop.cancelled() => return Ok(()),
         };
-        let mut delivery = Delivery::new(&self.folder, &self.worker, stop);
+        let taken = Taken { began, fetched };
+        let mut delivery = Delivery::new(&self.folder, &self.worker, stop, taken);
         match assignment.order {
             Order::Plan { committed, .. } => {
                 let Some(planned) = delivery.plan(committed).await? else {
@@ -159,17 +162,22 @@ impl Courier {
         Ok(())
     }
 
-    /// Brings source and order. A courier that was started again finds the order in place and
-    /// leaves the transcoder alone.
-    async fn prepare(&self) -> Result<Assignment, Halt> {
-        let assignment = self.worker.assignment().await?;
+    /// Brings source and order, and says how many bytes it fetched. A courier that was started
+    /// again finds the order in place and leaves the transcoder alone.
+    async fn prepare(&self) -> Result<(Assignment, u64), Halt> {
+        let (assignment, mut fetched) = (self.worker.assignment().await?, 0);
         if !self.folder.has(ORDER) {
             let mounted = self.mounted.as_deref();
-            source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            fetched = source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            if let Some(protection) = &assignment.protection {
+                let text = serde_json::to_vec(protection).map_err(io::Error::other);
+                self.folder
+                    .place(PROTECTION, &text.doing("write the protection")?)?;
+            }
             let order = serde_json::to_vec(&assignment.order).map_err(io::Error::other);
             self.folder.place(ORDER, &order.doing("write the order")?)?;
         }
-        Ok(assignment)
+        Ok((assignment, fetched))
     }
 
     fn give_up(&self, halt: &Halt) -> Result<(), CourierError> {

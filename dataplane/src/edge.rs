@@ -4,26 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use streamgate_contract::config::Limits;
 use tower::ServiceBuilder;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::{Kind, Problem};
-use crate::layers::around::Layered;
+use crate::layers::around::{Around, Layered, Serves};
+use crate::layers::arrival::Arrivals;
 use crate::layers::audit::Audit;
 use crate::layers::authenticate::authenticate;
 use crate::layers::cache::{Answers, cache};
 use crate::layers::client_address::{InvalidNetwork, TrustedProxies};
 use crate::layers::deadline::Deadline;
+use crate::layers::limit::strict::{self, Strict};
 use crate::layers::limit::{By, Limit, Policies};
 use crate::layers::metrics::{Families, Metrics};
-use crate::layers::request_id::RequestIds;
 use crate::layers::shed::Shed;
+use crate::layers::split::Split;
 use crate::layers::trace::Trace;
 use crate::ports::identity::Identities;
+use crate::ports::shared_limits::SharedLimits;
 
 /// Route templates whose bodies may take longer than any deadline of an answer.
 const LONG: &[&str] = &[
@@ -39,6 +42,7 @@ pub struct Edge {
     shed: Shed,
     deadline: Deadline,
     policies: Arc<Policies>,
+    strict: Option<Arc<Strict>>,
     audit: Audit,
     answers: Arc<Answers>,
     identities: Arc<dyn Identities>,
@@ -73,41 +77,65 @@ impl Edge {
             shed: Shed::new(limits.max_concurrent_requests, registry)?,
             deadline: Deadline::new(after, LONG),
             policies: Limit::policies(limits, registry)?,
+            strict: None,
             audit,
             answers: Arc::default(),
             identities,
         })
     }
 
-    /// The public listener: `api` for people with sessions, `playback` for handles in the path.
-    pub fn public(&self, api: Router, playback: Router) -> Router {
+    /// Counts what a caller asks of the API over all replicas of the gate `uid`, in `store`.
+    ///
+    /// # Errors
+    /// When its metric is registered already.
+    pub fn sharing(
+        mut self,
+        store: Arc<dyn SharedLimits>,
+        uid: &str,
+        registry: &prometheus::Registry,
+    ) -> Result<Self, EdgeError> {
+        let local = Limit::new(self.policies.clone(), By::Principal);
+        self.strict = Some(Arc::new(Strict::new(local, store, uid, registry)?));
+        Ok(self)
+    }
+
+    /// The public listener: `api` for people with sessions, `playback` for handles in the path. One
+    /// stack of values around both: whatever is asked most often meets no box and no router.
+    pub fn public<P: Serves>(&self, api: Router, playback: P) -> impl Serves + use<P> {
+        let api = self.limited(
+            // Inside authenticate: an answer is kept for the one who asked.
+            with_fallbacks(api).layer(from_fn_with_state(self.answers.clone(), cache)),
+        );
         let api = api.layer(
             ServiceBuilder::new()
                 // Outside authenticate, so that refusals are recorded.
                 .layer(self.audit.clone())
                 // Inside the limit by address, so that forged tokens cost their sender.
-                .layer(from_fn_with_state(self.identities.clone(), authenticate))
-                // Inside authenticate, so that a wallet is counted wherever it comes from.
-                .layer(self.limit(By::Principal))
-                // Inside authenticate: an answer is kept for the one who asked.
-                .layer(from_fn_with_state(self.answers.clone(), cache)),
+                .layer(from_fn_with_state(self.identities.clone(), authenticate)),
         );
         // A handle is verified by the handler; before that, an address is all that is known.
-        let playback = playback.layer(
-            ServiceBuilder::new()
-                .layer(self.audit.clone())
-                .layer(self.limit(By::Principal)),
-        );
-        let all = with_fallbacks(api.merge(playback)).layer(
+        let playback = ServiceBuilder::new()
+            .layer(self.audit.clone())
+            .layer(self.limit(By::Principal))
+            .service(playback);
+        let all = ServiceBuilder::new()
             // Outside authenticate, which may cost a lookup.
-            self.limit(By::Address),
-        );
+            .layer(self.limit(By::Address))
+            .service(Split::new(is_playback, playback, api));
         self.outer(all)
     }
 
     /// The internal listener: callers prove themselves to each route.
-    pub fn internal(&self, routes: Router) -> Router {
-        self.outer(with_fallbacks(routes.layer(self.audit.clone())))
+    pub fn internal(&self, routes: Router) -> impl Serves + use<> {
+        self.outer(with_fallbacks(routes).layer(self.audit.clone()))
+    }
+
+    /// Inside authenticate, so that a wallet is counted wherever it comes from.
+    fn limited(&self, api: Router) -> Router {
+        match &self.strict {
+            Some(strict) => api.layer(from_fn_with_state(strict.clone(), strict::limit)),
+            None => api.layer(self.limit(By::Principal)),
+        }
     }
 
     fn limit(&self, by: By) -> Layered<Limit> {
@@ -115,29 +143,58 @@ impl Edge {
     }
 
     /// What every request passes first.
-    fn outer(&self, routes: Router) -> Router {
-        routes.layer(
-            ServiceBuilder::new()
-                // First, so that everything later can name the request.
-                .layer(Layered(RequestIds))
-                // Around everything that may refuse, so that refusals are logged.
-                .layer(Layered(Trace))
-                // Around everything that may refuse, so that refusals count.
-                .layer(Layered(Metrics(self.families.clone())))
-                .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-                .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-                // Before anybody asks for the caller's address.
-                .layer(Layered(self.trusted.clone()))
-                // Before any work, so that too much of it is refused cheaply.
-                .layer(Layered(self.shed.clone()))
-                // Around all work, so that no place is held for ever.
-                .layer(self.deadline),
-        )
+    fn outer<S: Serves>(&self, inner: S) -> impl Serves + use<S> {
+        ServiceBuilder::new()
+            // First, so that everything later can name the request.
+            .layer(Layered(Arrivals))
+            // Around everything that may refuse, so that refusals are logged.
+            .layer(Layered(Trace))
+            // Around everything that may refuse, so that refusals count.
+            .layer(Layered(Metrics(self.families.clone())))
+            .layer(Layered(Guarded))
+            // Before anybody asks for the caller's address.
+            .layer(Layered(self.trusted.clone()))
+            // Before any work, so that too much of it is refused cheaply.
+            .layer(Layered(self.shed.clone()))
+            // Around all work, so that no place is held for ever.
+            .layer(self.deadline)
+            .service(inner)
     }
 }
 
-fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+/// A path below `/v/`, whether or not there is such a file: nobody is signed in there.
+fn is_playback(request: &Request) -> bool {
+    request.uri().path().starts_with("/v/")
+}
+
+/// Headers that keep browsers from telling addresses and from guessing types.
+const GUARDS: [(HeaderName, HeaderValue); 2] = [
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
+
+/// Adds [`GUARDS`] to every response that has none of its own.
+#[derive(Clone, Copy)]
+struct Guarded;
+
+impl Around for Guarded {
+    type Kept = ();
+
+    fn before(&self, _: &mut Request) -> Result<(), Response> {
+        Ok(())
+    }
+
+    fn after(&self, (): (), response: &mut Response) {
+        for (name, value) in GUARDS {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+    }
 }
 
 fn with_fallbacks(routes: Router) -> Router {
@@ -165,13 +222,13 @@ mod tests {
     use super::*;
     use async_trait::async_trait;
     use axum::body::{Body, to_bytes};
-    use axum::http::{Request, StatusCode};
+    use axum::http::StatusCode;
     use axum::routing::get;
     use tower::ServiceExt;
 
+    use crate::layers::arrival::REQUEST_ID;
     use crate::layers::authenticate::Caller;
     use crate::layers::client_address::Peer;
-    use crate::layers::request_id::REQUEST_ID;
     use crate::ports::audit_log::{AuditError, AuditLog, Receipt, Record};
     use crate::ports::chain::Wallet;
     use crate::ports::identity::{IdentityError, Principal};
@@ -213,7 +270,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 
-    fn app(registry: &prometheus::Registry) -> Router {
+    fn app(registry: &prometheus::Registry) -> impl Serves + use<> {
         let limits = serde_json::json!({
             "maxUploadBytes": 1, "requestsPerSecond": 1, "requestBurst": 10,
             "requestTimeoutSeconds": 1, "trustedProxies": ["10.0.0.0/8"],
@@ -224,10 +281,11 @@ mod tests {
         let api = Router::new()
             .route("/me", get(wallet))
             .route("/slow", get(slow));
-        edge.public(api, Router::new())
+        let played = || async { Problem::new(Kind::NotFound, "Played", "here") };
+        edge.public(api, Router::new().fallback(played))
     }
 
-    async fn ask(app: &Router, path: &str, token: Option<&str>) -> (StatusCode, String) {
+    async fn ask(app: &impl Serves, path: &str, token: Option<&str>) -> (StatusCode, String) {
         let mut request = Request::get(path).header(REQUEST_ID, "r-1");
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -239,6 +297,10 @@ mod tests {
             .unwrap();
         assert_eq!(response.headers()[REQUEST_ID], "r-1");
         assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");
+        assert_eq!(
+            response.headers()[header::X_CONTENT_TYPE_OPTIONS],
+            "nosniff"
+        );
         let status = response.status();
         let body = to_bytes(response.into_body(), 1 << 16).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -253,6 +315,7 @@ mod tests {
             ("/me", None, 401, "SignInRequired"),
             ("/me", Some("forged"), 401, "InvalidSession"),
             ("/nowhere", None, 404, "NoSuchRoute"),
+            ("/v/handle/master.m3u8", None, 404, "Played"),
             ("/slow", None, 504, "Timeout"),
         ] {
             let (code, body) = ask(&app, path, token).await;
@@ -267,12 +330,12 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains(r#"streamgate_http_responses_total{status="404"} 1"#),
+            text.contains(r#"streamgate_http_responses_total{status="404"} 2"#),
             "{text}"
         );
     }
 
-    async fn status_of(app: &Router, from: &str, forwarded: Option<&str>) -> u16 {
+    async fn status_of(app: &impl Serves, from: &str, forwarded: Option<&str>) -> u16 {
         let mut request = Request::get("/me").body(Body::empty()).unwrap();
         let peer = Peer::new(format!("{from}:1").parse().unwrap());
         request.extensions_mut().insert(peer);

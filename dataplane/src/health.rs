@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -15,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::ports::catalog::Catalog;
 use crate::ports::figures::Figures;
+use crate::services::gateway::{Check, Checks};
 use crate::services::streaming::Streaming;
 
 pub mod service;
@@ -109,6 +111,34 @@ impl Health {
         let answers = matches!(asked, Ok(Ok(_)));
         *seen = Some((Instant::now(), answers));
         answers
+    }
+}
+
+#[async_trait]
+impl Checks for Health {
+    async fn checks(&self) -> Vec<Check> {
+        let stage = match self.stage.load(Ordering::SeqCst) {
+            STARTING => Some("starting"),
+            DRAINING => Some("draining"),
+            _ => None,
+        };
+        let check = |part, well: bool, hindrance| Check {
+            part,
+            hindrance: (!well).then_some(hindrance),
+        };
+        let catalog = self.catalog_answers().await;
+        vec![
+            Check {
+                part: "process",
+                hindrance: stage,
+            },
+            check("catalog", catalog, "the catalog does not answer"),
+            check(
+                "streaming",
+                self.streaming.ready(),
+                "the revocation epoch is not known",
+            ),
+        ]
     }
 }
 

@@ -13,6 +13,7 @@ pub mod notices;
 pub mod objects;
 pub mod policies;
 pub mod scrape;
+pub mod shared_limits;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

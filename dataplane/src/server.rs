@@ -1,22 +1,25 @@
-//! Listeners: our own accept loop over hyper, with deadlines on heads, and a drain that lets
-//! requests in work finish. HTTP/1.1 and HTTP/2 with prior knowledge.
+//! Listeners: our own accept loop over hyper, with deadlines on handshakes and heads, and a drain
+//! that lets requests in work finish. HTTP/1.1 and HTTP/2, by ALPN or with prior knowledge.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use hyper::body::Incoming;
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use crate::health::service::Connections;
+use crate::layers::around::Serves;
 use crate::layers::client_address::Peer;
+
+pub mod tls;
 
 /// Longest wait for a request's head.
 const HEAD: Duration = Duration::from_secs(10);
@@ -29,29 +32,65 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, which means that files have run out.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A socket that listens, and what is spoken on it.
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, tls: None }
+    }
+}
+
+impl Listener {
+    /// Speaks TLS on the socket.
+    pub fn with_tls(socket: TcpListener, tls: TlsAcceptor) -> Self {
+        let tls = Some(tls);
+        Self { socket, tls }
+    }
+}
+
 /// Serves `routes` on `listener` until `stop`, then lets requests in work finish.
 pub async fn serve(
-    listener: TcpListener,
-    routes: Router,
+    listener: impl Into<Listener>,
+    routes: impl Serves,
     figures: Connections,
     stop: CancellationToken,
 ) {
+    let Listener { socket, tls } = listener.into();
     let graceful = GracefulShutdown::new();
     let builder = builder();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = socket.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => connect(&builder, &graceful, &figures, stream, peer, &routes),
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
-        }
+        };
+        let service = OfConnection {
+            routes: routes.clone(),
+            peer: Peer::new(peer),
+        };
+        let connection = Connection {
+            builder: builder.clone(),
+            watcher: graceful.watcher(),
+            service,
+        };
+        let (tls, counted) = (tls.clone(), figures.accepted());
+        tokio::spawn(async move {
+            let _counted = counted;
+            connection.open(stream, tls).await;
+        });
     }
-    drop(listener);
+    drop(socket);
     if tokio::time::timeout(DRAIN, graceful.shutdown())
         .await
         .is_err()
@@ -76,33 +115,63 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-fn connect(
-    builder: &Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
-    figures: &Connections,
-    stream: TcpStream,
-    peer: SocketAddr,
-    routes: &Router,
-) {
-    let _ = stream.set_nodelay(true);
-    let service = routes
-        .clone()
-        .map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(axum::body::Body::new);
-            request.extensions_mut().insert(Peer::new(peer));
-            request
-        });
-    let service = TowerToHyperService::new(service);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    let connection = graceful.watch(connection);
-    let counted = figures.accepted();
-    tokio::spawn(async move {
-        let _counted = counted;
+/// An accepted connection.
+struct Connection<S> {
+    builder: Builder<TokioExecutor>,
+    watcher: Watcher,
+    service: OfConnection<S>,
+}
+
+impl<S: Serves> Connection<S> {
+    async fn open(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else {
+            return self.drive(stream).await;
+        };
+        match tokio::time::timeout(HEAD, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.drive(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no handshake"),
+            Err(_) => tracing::debug!("no handshake in time"),
+        }
+    }
+
+    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let connection = self
+            .builder
+            .serve_connection(TokioIo::new(stream), self.service);
         // A caller that goes away or talks nonsense is its own affair.
-        if let Err(error) = connection.await {
+        if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(error, "connection ended");
         }
-    });
+    }
 }
+
+/// Every request of a connection is told where it came from.
+struct OfConnection<S> {
+    routes: S,
+    peer: Peer,
+}
+
+impl<S: Serves> hyper::service::Service<hyper::Request<Incoming>> for OfConnection<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> S::Future {
+        let mut request = request.map(body);
+        request.extensions_mut().insert(self.peer);
+        // Nothing of ours makes anybody wait before it is called.
+        self.routes.clone().call(request)
+    }
+}
+
+/// Most requests have no body: those need no box around it.
+fn body(incoming: Incoming) -> Body {
+    match incoming.is_end_stream() {
+        true => Body::empty(),
+        false => Body::new(incoming),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod cache;
+pub mod gateway;
 pub mod metadata;
 pub mod monitor;
 pub mod streaming;

@@ -1,4 +1,4 @@
-//! Signed tokens: JWTs of one algorithm (EdDSA), one key and one purpose each. A token is bound to
+//! Signed tokens: JWTs of one algorithm (EdDSA) and one purpose each. A token is bound to
 //! its purpose twice, by audience and by type, so none is taken in another's place; a header that
 //! says anything else than expected, however little, is refused.
 //! Source: RFC 7519 (JWT), RFC 8725 (best practice), RFC 8037 (EdDSA), RFC 9068 (typed tokens).
@@ -12,7 +12,7 @@ use crate::ports::clock::UnixSeconds;
 mod claims;
 mod keys;
 
-pub use claims::{Session, Viewing};
+pub use claims::{Circumstances, Session, Viewing};
 pub use keys::{Jwk, KeyError, Signer, Verifier};
 
 /// Longest token that is looked at.
@@ -76,8 +76,8 @@ fn header<C: Claims>(kid: &str) -> Header {
 impl Signer {
     /// Signs a token.
     pub fn sign<C: Claims>(&self, token: &Token<C>) -> Result<String, KeyError> {
-        jsonwebtoken::encode(&header::<C>(self.kid()), token, self.encoding())
-            .map_err(KeyError::new)
+        let signing = self.signing();
+        jsonwebtoken::encode(&header::<C>(&signing.kid), token, &signing.key).map_err(KeyError::new)
     }
 }
 
@@ -92,10 +92,12 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
-        let read = decode::<C>(issuer, token, self.decoding()).ok_or(TokenError::Invalid)?;
-        if read.header != header::<C>(self.kid()) {
-            return Err(TokenError::Invalid);
-        }
+        let named = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let known = self.known();
+        // The header must say what ours say, and of keys no more than which of those known here.
+        let key = known.iter().find(|k| named == header::<C>(&k.kid));
+        let key = key.ok_or(TokenError::Invalid)?;
+        let read = decode::<C>(issuer, token, &key.key).ok_or(TokenError::Invalid)?;
         if read.claims.exp <= now {
             return Err(TokenError::Expired);
         }

@@ -7,43 +7,9 @@ import subprocess
 import sys
 import time
 
-from world import FOOTAGE, Failed, kube
+from world import FOOTAGE, Failed, kube, volume
 from world.scene import NAMESPACE, Scene, status
 
-CLAIM = """
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: footage}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
-"""
-HOLDER = """
-apiVersion: v1
-kind: Pod
-metadata: {name: footage-holder}
-spec:
-  automountServiceAccountToken: false
-  securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: hold
-      image: IMAGE
-      command: [/usr/local/bin/streamgate-dataplane, --version]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: footage, mountPath: /footage}]
-  restartPolicy: Never
-  volumes: [{name: footage, persistentVolumeClaim: {claimName: footage}}]
-"""
-JOB = """
-apiVersion: streamgate.io/v1alpha1
-kind: TranscodeJob
-metadata: {name: NAME}
-spec:
-  streamGateRef: GATE
-  source: {persistentVolumeClaim: {claimName: CLAIM, path: PATH}}
-  content: {id: NAME, title: NAME}
-  backoffLimitPerIndex: 1
-"""
 QUOTA = """
 apiVersion: v1
 kind: ResourceQuota
@@ -74,12 +40,8 @@ class Cases:
         print(f"  {verdict} {name:<24} {seen} (wanted {wanted}), Event {'yes' if event else 'no'}, {quiet or 'still retried'}", flush=True)
 
 
-def apply_job(name, path, claim="footage", gate="{name: demo}", namespace=NAMESPACE):
-    text = JOB
-    for word, value in {"NAME": name, "GATE": gate, "CLAIM": claim, "PATH": path}.items():
-        text = text.replace(word, value)
-    kube.kubectl("delete", "transcodejob", name, "-n", namespace, "--ignore-not-found", "--wait=true")
-    kube.kubectl("apply", "-n", namespace, "-f", "-", stdin=text)
+def apply_job(name, path, namespace=NAMESPACE, **words):
+    volume.apply([volume.manifest(name, path, backoffLimitPerIndex=1, **words)], namespace)
 
 
 def reason(name, namespace=NAMESPACE):
@@ -112,14 +74,8 @@ def observe(cases, name, wanted, patience=90, namespace=NAMESPACE):
 
 def footage(scene):
     """A bound claim with the bad files in it."""
-    kube.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=CLAIM)
-    pod = HOLDER.replace("IMAGE", f"streamgate-dataplane:{scene.tag}")
-    kube.kubectl("delete", "pod", "footage-holder", "-n", NAMESPACE, "--ignore-not-found")
-    kube.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=pod)
-    bound = lambda: (kube.get("pvc", "footage", NAMESPACE) or {}).get("spec", {}).get("volumeName")
-    volume = kube.until("the claim is bound", bound, 60)
-    folder = pathlib.Path(kube.get("pv", volume, NAMESPACE)["spec"]["hostPath"]["path"])
-    for name, (file, _) in SOURCES.items():
+    folder = volume.folder(scene)
+    for file, _ in SOURCES.values():
         if (FOOTAGE / file).exists():
             shutil.copy(FOOTAGE / file, folder / file)
     shutil.copy(FOOTAGE / "clip-720p25.mp4", folder / "good.mp4")
@@ -141,7 +97,7 @@ def main():
         observe(cases, f"bad-{name}", wanted)
     apply_job("bad-claim-missing", "good.mp4", claim="nowhere")
     observe(cases, "bad-claim-missing", "PersistentVolumeClaimNotFound")
-    apply_job("bad-gate-missing", "good.mp4", gate="{name: nowhere}")
+    apply_job("bad-gate-missing", "good.mp4", gate={"name": "nowhere"})
     observe(cases, "bad-gate-missing", "StreamGateNotFound")
     elsewhere(cases)
     patched('{"requests":{"cpu":"999"}}')
@@ -158,7 +114,7 @@ def main():
 def elsewhere(cases):
     """A namespace the gate does not allow, and one whose quota is used up."""
     kube.kubectl("create", "namespace", "elsewhere", check=False)
-    apply_job("bad-namespace", "good.mp4", gate="{name: demo, namespace: demo}", namespace="elsewhere")
+    apply_job("bad-namespace", "good.mp4", gate={"name": "demo", "namespace": "demo"}, namespace="elsewhere")
     observe(cases, "bad-namespace", "NamespaceNotAllowed", namespace="elsewhere")
     kube.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=QUOTA)
     apply_job("bad-quota", "good.mp4")
@@ -211,7 +167,7 @@ def clean():
         if job["metadata"]["name"].startswith("bad-"):
             kube.kubectl("delete", "transcodejob", job["metadata"]["name"], "-n", NAMESPACE)
     kube.kubectl("delete", "namespace", "elsewhere", "--wait=false")
-    kube.kubectl("delete", "pod", "footage-holder", "-n", NAMESPACE, "--ignore-not-found")
+    volume.let_go()
 
 
 if __name__ == "__main__":

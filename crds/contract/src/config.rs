@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
+use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use crate::rules::GateRule;
@@ -20,6 +21,9 @@ pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
 pub const KEYS_DIR: &str = "/etc/streamgate/keys";
 /// Where the operator mounts the user's S3 credentials (`accessKeyId`, `secretAccessKey`).
 pub const S3_CREDENTIALS_DIR: &str = "/etc/streamgate/s3";
+/// Where the operator mounts the certificate of the public listener (Secret of type
+/// `kubernetes.io/tls`: `tls.crt`, `tls.key`).
+pub const TLS_DIR: &str = "/etc/streamgate/tls";
 /// Where the data volume is mounted; the only writable folder.
 pub const DATA_DIR: &str = "/var/lib/streamgate";
 /// Where the audit log is kept.
@@ -49,6 +53,9 @@ pub struct RoleConfig {
     pub gate: GateIdentity,
     /// Base URL under which viewers reach the gate, without a trailing slash.
     pub public_url: String,
+    /// The public listener speaks TLS, with the certificate in [`TLS_DIR`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serve_tls: bool,
     /// Object storage.
     pub storage: Storage,
     /// Database.
@@ -69,6 +76,9 @@ pub struct RoleConfig {
     /// The audit log.
     #[serde(default)]
     pub audit: AuditSettings,
+    /// Playback.
+    #[serde(default)]
+    pub playback: PlaybackSettings,
     /// Defaults of TranscodeJobs.
     pub transcode: Transcode,
     /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.
@@ -115,12 +125,21 @@ pub enum Storage {
 
 /// Database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Database {
     /// A SQLite file of the data volume.
     Sqlite {
         /// Absolute path.
         path: String,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// File with its URL, which holds the password.
+        url_file: String,
     },
 }
 
@@ -229,6 +248,10 @@ pub struct Limits {
     /// Requests in work at once, over all callers.
     #[serde(default = "default_concurrency")]
     pub max_concurrent_requests: u32,
+    /// File with the URL of a Redis or Valkey in which replicas count together; without one each
+    /// counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_store: Option<String>,
 }
 
 fn default_concurrency() -> u32 {

@@ -36,7 +36,7 @@ macro_rules! id {
             "maxLength" = 63,
             "pattern" = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
         ))]
-        pub struct $name(String);
+        pub struct $name(pub(crate) String);
 
         impl $name {
             /// The identifier as text.
@@ -78,6 +78,10 @@ macro_rules! id {
 id!(
     /// A piece of video that viewers know by one name, over all its encodes.
     ContentId, "content id"
+);
+id!(
+    /// A shelf of contents that viewers browse.
+    CategoryId, "category id"
 );
 id!(
     /// One resumable upload.

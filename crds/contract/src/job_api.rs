@@ -9,6 +9,7 @@
 //! | `POST /internal/v1/tickets` | [`TicketRequest`] → [`Ticket`] |
 //! | `POST /internal/v1/commits` | [`CommitRequest`] → [`CommitResult`] |
 //! | `POST /internal/v1/progress` | [`ProgressReport`] → 204 |
+//! | `POST /internal/v1/usage` | [`crate::job_files::Usage`] of this pod so far → 204 |
 //! | `POST /internal/v1/publish` | → [`crate::job_files::Published`] |
 //!
 //! Refusals are problem+json; `reason` in it is a word of [`crate::reasons::job`] where the job
@@ -16,8 +17,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Protection;
 use crate::ids::TrackId;
 use crate::job_files::{Order, SegmentName};
+use crate::stills::Still;
 
 /// Path of the assignment.
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
@@ -29,6 +32,8 @@ pub const TICKETS_PATH: &str = "/internal/v1/tickets";
 pub const COMMITS_PATH: &str = "/internal/v1/commits";
 /// Path for progress.
 pub const PROGRESS_PATH: &str = "/internal/v1/progress";
+/// Path for what a pod took.
+pub const USAGE_PATH: &str = "/internal/v1/usage";
 /// Path that closes an output.
 pub const PUBLISH_PATH: &str = "/internal/v1/publish";
 /// Path prefix of the internal object endpoint (volume storage): `…/{key}?expires=…&signature=…`.
@@ -42,6 +47,9 @@ pub struct Assignment {
     pub order: Order,
     /// Where the bytes of the source are.
     pub source: SourceAccess,
+    /// What the output is encrypted with. Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
 }
 
 /// Access to the source.
@@ -93,6 +101,11 @@ pub enum Object {
         /// Number from 0.
         number: u32,
     },
+    /// Still image.
+    Still {
+        /// Which.
+        still: Still,
+    },
 }
 
 /// Asks where to put an object.
@@ -127,6 +140,7 @@ impl std::fmt::Debug for Ticket {
 
 /// Announces a delivered object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CommitRequest {
     /// Which object.
     pub object: Object,
@@ -136,6 +150,9 @@ pub struct CommitRequest {
     pub sha256: String,
     /// Bytes.
     pub bytes: u64,
+    /// Bytes up to the end of its first fragment, if it has fragments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_bytes: Option<u64>,
 }
 
 /// Answer to a commit; the first writer wins, and that is a success for everybody.

@@ -9,6 +9,9 @@ use crate::plan::{ByteRange, Plan, PlanRequest, PlanSummary, SpanWork};
 
 /// Courier → transcoder: an [`Order`].
 pub const ORDER: &str = "plan.json";
+/// Courier → transcoder: a [`crate::encryption::Protection`], when the output is encrypted; in place
+/// before [`ORDER`]. Secret.
+pub const PROTECTION: &str = "protection.json";
 /// Courier → transcoder: the source, sparse; complete when [`ORDER`] appears.
 pub const SOURCE: &str = "source";
 /// Transcoder → courier: folder of finished files.
@@ -95,6 +98,9 @@ pub enum Event {
         of: u64,
         /// Frames per second of wall time, lately.
         fps: f64,
+        /// CPU time this process took so far, in milliseconds.
+        #[serde(default)]
+        cpu_milliseconds: u64,
     },
     /// Failed for good; the process exits with the matching code.
     Failed(Failure),
@@ -136,6 +142,18 @@ pub enum Termination {
     Published(Published),
 }
 
+/// What a pod took, or all pods of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Usage {
+    /// CPU time of the transcoder, in milliseconds.
+    pub cpu_milliseconds: u64,
+    /// Time the pod was at work, in milliseconds.
+    pub pod_milliseconds: u64,
+    /// Bytes of the source that were fetched.
+    pub fetched_bytes: u64,
+}
+
 /// What Publish closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -148,6 +166,9 @@ pub struct Published {
     pub segments: u32,
     /// Bytes of the output.
     pub bytes: u64,
+    /// What the job's pods took for it.
+    #[serde(default)]
+    pub cost: Usage,
 }
 
 impl Termination {

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod encryption;
 pub mod exit;
 pub mod ids;
 pub mod job_api;
@@ -15,11 +16,13 @@ pub mod labels;
 pub mod limits;
 pub mod names;
 pub mod plan;
+pub mod playback;
 pub mod profiles;
 pub mod reasons;
 pub mod renditions;
 pub mod roles;
 pub mod rules;
+pub mod stills;
 
-pub use ids::{ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
 pub use roles::Role;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ContentId, OutputId, TrackId, UploadId};
 use crate::roles::Role;
+use crate::stills::Still;
 
 /// A step of a TranscodeJob; each is one Indexed Job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,16 +77,19 @@ pub fn job_pod(pod: &str) -> Option<JobPod> {
 
 fn hyphenated(hex: &str) -> Option<String> {
     let ok = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    ok.then(|| {
-        [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ]
-        .join("-")
-    })
+    ok.then(|| uuid(hex))
+}
+
+/// 32 hex digits in the form of a UUID (RFC 9562, 4).
+pub(crate) fn uuid(hex: &str) -> String {
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 /// Key of an object for part `part` (from 0) of an upload. The suffix is random for each try:
@@ -109,6 +113,15 @@ fn short(sha256: &str) -> &str {
 pub fn init_key(content: &ContentId, output: &OutputId, track: &TrackId, sha256: &str) -> String {
     format!(
         "contents/{content}/{output}/{track}/init-{}.mp4",
+        short(sha256)
+    )
+}
+
+/// Key of a still image.
+pub fn still_key(content: &ContentId, output: &OutputId, still: Still, sha256: &str) -> String {
+    format!(
+        "contents/{content}/{output}/extras/{}-{}.jpg",
+        still.name(),
         short(sha256)
     )
 }

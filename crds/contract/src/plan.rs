@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Protected;
 use crate::ids::TrackId;
 use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition, SoundCodec, VideoCodec};
+use crate::stills::{Still, Stills};
 
 /// A ratio of two integers: frame rates (frames per second) and time bases (seconds per tick).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,6 +85,12 @@ pub struct Plan {
     pub tracks: Vec<TrackPlan>,
     /// What each completion index of Encode does; empty spans do not exist.
     pub spans: Vec<SpanPlan>,
+    /// How the output is encrypted, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<Protected>,
+    /// Poster and storyboard, if there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stills: Option<Stills>,
 }
 
 /// Facts about the source.
@@ -337,6 +345,16 @@ impl Plan {
             .iter()
             .map(|t| u32::try_from(t.starts.len().saturating_sub(1)).unwrap_or(u32::MAX))
             .sum()
+    }
+
+    /// Objects of the whole output: segments, init segments, stills.
+    pub fn objects(&self) -> u64 {
+        let stills = if self.stills.is_some() {
+            Still::ALL.len()
+        } else {
+            0
+        };
+        u64::from(self.segments()) + self.tracks.len() as u64 + stills as u64
     }
 
     /// A source of one video span is encoded by the Plan pod itself; so is sound alone, which

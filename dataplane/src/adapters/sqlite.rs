@@ -1,28 +1,59 @@
 //! The catalog in one SQLite file: write-ahead log, every commit synced, foreign keys on.
-//! The schema moves forward in numbered steps, each in its own transaction.
+//! The schema moves forward in numbered steps, each in its own transaction. What is done with the
+//! tables is the same text as for PostgreSQL (`sql/`), made for this database.
 
 use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    Sqlite as Db, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow as Row, SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, QueryBuilder, Transaction};
 
 use crate::ports::catalog::CatalogError;
 
+#[path = "sql/contents.rs"]
 mod contents;
+#[path = "sql/library.rs"]
+mod library;
+#[path = "sql/outputs.rs"]
 mod outputs;
+#[path = "sql/plays.rs"]
+mod plays;
+#[path = "sql/rows.rs"]
+mod rows;
+#[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/uploads.rs"]
 mod uploads;
 
+use Sqlite3Catalog as Catalog;
+use rows::{column, failed};
+
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 7] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
+    include_str!("sqlite/schema_heads.sql"),
+    include_str!("sqlite/schema_keys.sql"),
+    include_str!("sqlite/schema_library.sql"),
+    include_str!("sqlite/schema_usage.sql"),
 ];
+
+/// Contents whose words match what is bound next. The index gives them newest first, so that a
+/// common word costs no more than a rare one.
+const MATCHING: &str = "content_search JOIN contents ON contents.doc = content_search.rowid
+    WHERE content_search MATCH ";
+/// The newest of them; their number is bound next.
+const NEWEST_MATCHES: &str = " ORDER BY content_search.rowid DESC LIMIT ";
+
+/// Every word, or the beginning of one. Source: SQLite FTS5, full-text query syntax.
+fn push_words(query: &mut QueryBuilder<Db>, words: &[String]) {
+    let prefixes = words.iter().map(|word| format!("\"{word}\"*"));
+    query.push_bind(prefixes.collect::<Vec<_>>().join(" "));
+}
 
 /// The catalog.
 #[derive(Clone, Debug)]
@@ -33,6 +64,10 @@ pub struct Sqlite3Catalog {
 impl Sqlite3Catalog {
     /// Opens the file, makes it when it is missing and brings its schema up to date.
     pub async fn open(path: &Path) -> Result<Self, CatalogError> {
+        Self::open_with(path, &SCHEMA).await
+    }
+
+    async fn open_with(path: &Path, schema: &[&'static str]) -> Result<Self, CatalogError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -46,35 +81,49 @@ impl Sqlite3Catalog {
             .await
             .map_err(failed("open the database"))?;
         let catalog = Self { pool };
-        catalog.migrate().await?;
+        catalog.migrate(schema).await?;
         Ok(catalog)
     }
 
-    async fn migrate(&self) -> Result<(), CatalogError> {
+    async fn migrate(&self, schema: &[&'static str]) -> Result<(), CatalogError> {
         const ACTION: &str = "migrate the schema";
         let mut tx = self.write(ACTION).await?;
         let version = sqlx::query("PRAGMA user_version").fetch_one(&mut *tx).await;
         let done: i64 = column(&version.map_err(failed(ACTION))?, "user_version")?;
         let done = usize::try_from(done).unwrap_or(usize::MAX);
-        if done > SCHEMA.len() {
-            let newer = "the file was written by a newer version; run that version";
-            return Err(failed("migrate the schema")(newer));
+        if done > schema.len() {
+            return self.newer(schema.len()).await;
         }
-        for step in &SCHEMA[done..] {
+        for step in &schema[done..] {
             sqlx::raw_sql(*step)
                 .execute(&mut *tx)
                 .await
                 .map_err(failed(ACTION))?;
         }
-        let count = format!("PRAGMA user_version = {}", SCHEMA.len());
-        let count = sqlx::raw_sql(sqlx::AssertSqlSafe(count)).execute(&mut *tx);
+        let count = format!("PRAGMA user_version = {}", schema.len());
+        let count = sqlx::raw_sql(AssertSqlSafe(count)).execute(&mut *tx);
         count.await.map_err(failed(ACTION))?;
         tx.commit().await.map_err(failed(ACTION))
     }
 
+    /// A file of a newer version is taken as it is when that version says that we can.
+    async fn newer(&self, known: usize) -> Result<(), CatalogError> {
+        let sql = "SELECT version FROM schema_floor";
+        let floor = sqlx::query(sql).fetch_optional(&self.pool).await;
+        let floor = floor.ok().flatten();
+        let floor: Option<i64> = floor.map(|row| column(&row, "version")).transpose()?;
+        let able = floor.and_then(|floor| usize::try_from(floor).ok());
+        match able.is_some_and(|floor| floor <= known) {
+            true => Ok(()),
+            false => Err(failed("migrate the schema")(
+                "the file was written by a newer version; run that version",
+            )),
+        }
+    }
+
     /// Begins a transaction that holds the write lock from its start, so it never fails half-way
     /// because another writer came between.
-    async fn write(&self, action: &'static str) -> Result<Transaction<'_, Sqlite>, CatalogError> {
+    async fn write(&self, action: &'static str) -> Result<Transaction<'_, Db>, CatalogError> {
         self.pool
             .begin_with("BEGIN IMMEDIATE")
             .await
@@ -82,82 +131,14 @@ impl Sqlite3Catalog {
     }
 }
 
-fn failed<E: Into<crate::ports::Source>>(action: &'static str) -> impl FnOnce(E) -> CatalogError {
-    move |source| CatalogError::Unavailable {
-        action,
-        source: source.into(),
+#[cfg(test)]
+impl Sqlite3Catalog {
+    /// Runs statements as they are.
+    pub async fn run_sql(&self, sql: String) {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await;
+        done.unwrap();
     }
-}
-
-fn not_found(kind: &'static str, id: impl ToString) -> CatalogError {
-    let id = id.to_string();
-    CatalogError::NotFound { kind, id }
-}
-
-fn conflict(kind: &'static str, id: impl ToString, detail: &'static str) -> CatalogError {
-    let id = id.to_string();
-    CatalogError::Conflict { kind, id, detail }
-}
-
-fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, CatalogError>
-where
-    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-{
-    row.try_get(name).map_err(failed("read a row"))
-}
-
-/// A column through the type's own parser, so that no invalid value leaves the database.
-fn parsed<T>(row: &SqliteRow, name: &str) -> Result<T, CatalogError>
-where
-    T: std::str::FromStr,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    column::<String>(row, name)?
-        .parse()
-        .map_err(failed("read a row"))
-}
-
-fn unsigned(row: &SqliteRow, name: &str) -> Result<u64, CatalogError> {
-    u64::try_from(column::<i64>(row, name)?).map_err(failed("read a row"))
-}
-
-fn signed(number: u64) -> Result<i64, CatalogError> {
-    i64::try_from(number).map_err(failed("write a number"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ports::catalog::suite;
-
-    #[tokio::test]
-    async fn passes_the_suite_of_catalogs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        suite::run(&Sqlite3Catalog::open(&path).await.unwrap()).await;
-    }
-
-    #[tokio::test]
-    async fn a_second_open_finds_what_the_first_wrote() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        let content = suite::content("kept");
-        use crate::ports::catalog::Contents;
-        let first = Sqlite3Catalog::open(&path).await.unwrap();
-        first.create_content(&content).await.unwrap();
-        let second = Sqlite3Catalog::open(&path).await.unwrap();
-        assert_eq!(second.content(&content.id).await.unwrap(), content);
-    }
-
-    #[tokio::test]
-    async fn a_file_of_a_newer_version_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        let catalog = Sqlite3Catalog::open(&path).await.unwrap();
-        sqlx::query("PRAGMA user_version = 99")
-            .execute(&catalog.pool)
-            .await
-            .unwrap();
-        assert!(Sqlite3Catalog::open(&path).await.is_err());
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Every role in one process: configuration → adapters → roles → listeners, and the way back
 //! when the process is told to end.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus::Registry;
 use streamgate_contract::config::{Database, RoleConfig, Storage};
-use streamgate_contract::roles::{ADMIN_PORT, INTERNAL_PORT, PUBLIC_PORT};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +18,7 @@ use super::roles::{Adapters, Roles};
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
+use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::s3::{Bucket, S3};
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
@@ -26,7 +26,8 @@ use crate::config::{self, Keys};
 use crate::health::{self, Health};
 use crate::ports::catalog::Catalog;
 use crate::ports::objects::Objects;
-use crate::server::serve;
+use crate::server::tls::Certificate;
+use crate::server::{Listener, serve};
 
 /// Time between saying "not ready" and refusing connections, so that nobody is sent here any more.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -49,25 +50,25 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
     tasks.spawn(serve(
-        listen(ADMIN_PORT).await?,
+        listen(args.admin).await?,
         health::routes(health.clone()),
         health.connections("admin"),
         stop.clone(),
     ));
-    let (public, internal) = roles.routes(&config, &keys, &registry)?;
-    for (name, port, routes) in [
-        ("public", PUBLIC_PORT, public),
-        ("internal", INTERNAL_PORT, internal),
-    ] {
-        let connections = health.connections(name);
-        tasks.spawn(serve(
-            listen(port).await?,
-            routes,
-            connections,
-            drain.clone(),
-        ));
-    }
-    roles.start(&tasks, &stop);
+    let (public, internal) = roles.routes(&config, &keys, &registry, health.clone())?;
+    tasks.spawn(serve(
+        public_listener(&config, &args, &tasks, &stop).await?,
+        public,
+        health.connections("public"),
+        drain.clone(),
+    ));
+    tasks.spawn(serve(
+        listen(args.internal).await?,
+        internal,
+        health.connections("internal"),
+        drain.clone(),
+    ));
+    roles.start(&args.keys, &tasks, &stop);
     health.serving();
     tracing::info!(gate = config.gate.name, "serving");
 
@@ -136,15 +137,36 @@ fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>
 }
 
 async fn catalog(database: &Database) -> anyhow::Result<Arc<dyn Catalog>> {
-    let Database::Sqlite { path } = database;
-    let catalog = Sqlite3Catalog::open(path.as_ref()).await;
-    Ok(Arc::new(
-        catalog.with_context(|| format!("cannot open {path}"))?,
-    ))
+    Ok(match database {
+        Database::Sqlite { path } => {
+            let catalog = Sqlite3Catalog::open(path.as_ref()).await;
+            Arc::new(catalog.with_context(|| format!("cannot open {path}"))?)
+        }
+        Database::Postgres { url_file } => {
+            let url = config::read_url(url_file.as_ref())?;
+            let catalog = PostgresCatalog::open(&url).await;
+            Arc::new(catalog.with_context(|| format!("cannot use the database of {url_file}"))?)
+        }
+    })
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+/// The public listener; with TLS when the configuration says so.
+async fn public_listener(
+    config: &RoleConfig,
+    args: &AllArgs,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<Listener> {
+    let socket = listen(args.public).await?;
+    if !config.serve_tls {
+        return Ok(socket.into());
+    }
+    let certificate = Certificate::read(&args.tls)?;
+    tasks.spawn(certificate.clone().run(stop.clone()));
+    Ok(Listener::with_tls(socket, certificate.acceptor()?))
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen on port {port}"))
+    bound.with_context(|| format!("cannot listen on {address}"))
 }

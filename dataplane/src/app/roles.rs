@@ -1,13 +1,14 @@
 //! The roles of this process, made of adapters, and what they serve.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use prometheus::Registry;
 use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
@@ -15,9 +16,11 @@ use crate::adapters::kubernetes::tokens::ClusterTokens;
 use crate::adapters::moka_cache::Families;
 use crate::adapters::moka_cache::bytes::MokaCaches;
 use crate::adapters::prometheus_text::PrometheusText;
+use crate::adapters::redis::RedisLimits;
 use crate::adapters::webhook::HttpWebhooks;
-use crate::config::{Keys, audit_key};
+use crate::config::{Keys, audit_key, cursor_key};
 use crate::edge::Edge;
+use crate::layers::around::Serves;
 use crate::layers::audit::Audit;
 use crate::ports::audit_log::AuditLog;
 use crate::ports::catalog::Catalog;
@@ -27,12 +30,14 @@ use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
 use crate::services::cache::{self, CacheService};
+use crate::services::gateway::{self, Gateway};
+use crate::services::metadata::cursor::CursorKey;
+use crate::services::metadata::plays::CountedEntitlements;
 use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker, signature::UrlKey};
-use crate::tokens::{Signer, Verifier};
 
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
 const SEGMENT_CACHE_BYTES: u64 = 256 << 20;
@@ -60,6 +65,7 @@ pub struct Adapters {
 pub struct Roles {
     audit: Arc<dyn AuditLog>,
     auth: Arc<Auth>,
+    plays: Arc<CountedEntitlements>,
     moves: Arc<dyn Moves>,
     cache: Arc<CacheService>,
     metadata: Arc<Metadata>,
@@ -69,6 +75,7 @@ pub struct Roles {
     worker: Arc<Worker>,
     policies: Arc<KubernetesPolicies>,
     monitor: Arc<Monitor>,
+    keys: TokenKeys,
 }
 
 impl Roles {
@@ -82,12 +89,10 @@ impl Roles {
         keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let auth = Arc::new(auth(&on, config, keys, registry)?);
-        let metadata = Metadata::new(
-            on.catalog.clone(),
-            &config.rules,
-            config.default_rule.clone(),
-        );
+        let tokens = TokenKeys::new(keys)?;
+        let auth = Arc::new(auth(&on, config, &tokens, registry)?);
+        let (catalog, clock) = (on.catalog.clone(), on.clock.clone());
+        let plays = Arc::new(CountedEntitlements::new(auth.clone(), catalog, clock));
         let caches = Families::new(registry)?;
         let caches = Arc::new(MokaCaches(caches.of("service")));
         let jobs = Arc::new(jobs(&on, config));
@@ -99,15 +104,17 @@ impl Roles {
             cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
-            streaming: Arc::new(streaming(&on, config, keys, auth.clone(), registry)?),
+            streaming: Arc::new(streaming(&on, config, &tokens, plays.clone(), registry)?),
             upload: Arc::new(upload(&on, config, registry)?),
-            metadata: Arc::new(metadata),
+            metadata: Arc::new(metadata(&on, config, keys)),
             auth,
+            plays,
             moves: on.moves,
+            keys: tokens,
         })
     }
 
-    /// Routes of the public and of the internal listener.
+    /// What the public and the internal listener serve.
     ///
     /// # Errors
     /// When metrics are registered already.
@@ -116,15 +123,22 @@ impl Roles {
         config: &RoleConfig,
         keys: &Keys,
         registry: &Registry,
-    ) -> anyhow::Result<(Router, Router)> {
+        checks: Arc<dyn gateway::Checks>,
+    ) -> anyhow::Result<(impl Serves + use<>, impl Serves + use<>)> {
         let key = audit_key(&keys.object_url);
         let audit = Audit::new(self.audit.clone(), &config.audit, key);
-        let edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
+        let mut edge = Edge::new(&config.limits, self.auth.clone(), audit, registry)?;
+        if let Some(path) = &config.limits.shared_store {
+            let url = crate::config::read_url(path.as_ref())?;
+            let store = RedisLimits::new(&url).map_err(anyhow::Error::from_boxed)?;
+            edge = edge.sharing(Arc::new(store), &config.gate.uid, registry)?;
+        }
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))
+            .merge(gateway::http::routes(Arc::new(Gateway::new(checks))))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(upload::http::routes(self.upload.clone()));
-        let playback = streaming::http::routes(self.streaming.clone());
+        let playback = streaming::http::service(self.streaming.clone());
         Ok((
             edge.public(api, playback),
             edge.internal(worker::http::internal_routes(self.worker.clone())),
@@ -136,14 +150,17 @@ impl Roles {
         self.streaming.clone()
     }
 
-    /// Starts what the roles do without being asked.
-    pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Starts what the roles do without being asked; `keys` is the folder of the keys.
+    pub fn start(&self, keys: &Path, tasks: &TaskTracker, stop: &CancellationToken) {
+        tasks.spawn(self.keys.clone().follow(keys.to_owned(), stop.clone()));
         let (auth, moves) = (self.auth.clone(), self.moves.clone());
         tasks.spawn(auth.watch(moves, stop.clone()));
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));
         tasks.spawn(self.monitor.clone().run(stop.clone()));
+        tasks.spawn(self.metadata.clone().run(stop.clone()));
+        tasks.spawn(self.plays.clone().run(stop.clone()));
         let (jobs, ended) = (self.jobs.clone(), stop.clone());
         tasks.spawn(async move { jobs.run(ended).await });
         let (policies, ended) = (self.policies.clone(), stop.clone());
@@ -154,15 +171,15 @@ impl Roles {
 fn auth(
     on: &Adapters,
     config: &RoleConfig,
-    keys: &Keys,
+    keys: &TokenKeys,
     registry: &Registry,
 ) -> anyhow::Result<Auth> {
     let parts = auth::Parts {
         catalog: on.catalog.clone(),
         chain: on.chain.clone(),
         clock: on.clock.clone(),
-        session_key: Signer::from_pem(&keys.session)?,
-        playback_key: Signer::from_pem(&keys.playback)?,
+        session_key: keys.session.clone(),
+        playback_key: keys.playback.clone(),
     };
     Ok(Auth::new(parts, config, registry)?)
 }
@@ -170,8 +187,8 @@ fn auth(
 fn streaming(
     on: &Adapters,
     config: &RoleConfig,
-    keys: &Keys,
-    entitlements: Arc<Auth>,
+    keys: &TokenKeys,
+    entitlements: Arc<CountedEntitlements>,
     registry: &Registry,
 ) -> anyhow::Result<Streaming> {
     let parts = streaming::Parts {
@@ -179,11 +196,22 @@ fn streaming(
         objects: on.objects.clone(),
         entitlements,
         clock: on.clock.clone(),
-        playback_key: Verifier::from_pem(&keys.playback_public)?,
+        playback_key: keys.playback_public.clone(),
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
+        settings: config.playback.clone(),
     };
     Ok(Streaming::new(parts, registry)?)
+}
+
+fn metadata(on: &Adapters, config: &RoleConfig, keys: &Keys) -> Metadata {
+    let parts = metadata::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        clock: on.clock.clone(),
+        cursor_key: CursorKey::new(cursor_key(&keys.object_url)),
+    };
+    Metadata::new(parts, &config.rules, config.default_rule.clone())
 }
 
 fn upload(

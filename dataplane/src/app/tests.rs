@@ -1,15 +1,17 @@
 //! The whole process as it is composed, without its Kubernetes API: what it counts.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
 use streamgate_contract::audit::AuditMode;
 use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 use super::roles::{Adapters, Roles};
 use super::*;
@@ -23,10 +25,12 @@ use crate::health::Health;
 use crate::layers::client_address::Peer;
 use crate::services::auth::fixture;
 
+type Listener = BoxCloneSyncService<Request<Body>, Response, Infallible>;
+
 struct Process {
     registry: Registry,
-    public: Router,
-    internal: Router,
+    public: Listener,
+    internal: Listener,
     _health: Arc<Health>,
     _folder: tempfile::TempDir,
 }
@@ -78,11 +82,13 @@ async fn process() -> Process {
     let roles = Roles::new(on, &config, &keys, &registry).unwrap();
     let read = super::figures(&registry, folder.path()).unwrap();
     let health = Health::new(catalog, roles.streaming(), registry.clone(), read).unwrap();
-    let (public, internal) = roles.routes(&config, &keys, &registry).unwrap();
+    let (public, internal) = roles
+        .routes(&config, &keys, &registry, health.clone())
+        .unwrap();
     Process {
         registry,
-        public,
-        internal,
+        public: Listener::new(public),
+        internal: Listener::new(internal),
         _health: health,
         _folder: folder,
     }
@@ -104,7 +110,7 @@ fn series(registry: &Registry) -> BTreeMap<String, usize> {
     series
 }
 
-async fn attack(router: &Router, n: usize) {
+async fn attack(router: &Listener, n: usize) {
     let paths = [
         format!("/x{n}"),
         format!("/api/v1/contents/c{n}"),

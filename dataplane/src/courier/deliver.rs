@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use streamgate_contract::job_api::{Object, ProgressReport};
-use streamgate_contract::job_files::{COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName};
+use streamgate_contract::job_files::{COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage};
 use streamgate_contract::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +32,19 @@ pub(super) struct Delivery<'a> {
     pub(super) folder: &'a Folder,
     pub(super) worker: &'a Worker,
     pub(super) stop: &'a CancellationToken,
+    taken: Taken,
     tail: Tail,
     reported: Option<(Instant, ProgressReport)>,
     report: FuturesUnordered<BoxFuture<'a, ()>>,
+}
+
+/// What the pod took before it began to deliver.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// When it began.
+    pub(super) began: Instant,
+    /// Bytes of the source it fetched.
+    pub(super) fetched: u64,
 }
 
 type Underway<'a> = FuturesUnordered<BoxFuture<'a, (SegmentName, Result<(), Halt>)>>;
@@ -54,8 +64,14 @@ impl Ledger {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(folder: &'a Folder, worker: &'a Worker, stop: &'a CancellationToken) -> Self {
+    pub(super) fn new(
+        folder: &'a Folder,
+        worker: &'a Worker,
+        stop: &'a CancellationToken,
+        taken: Taken,
+    ) -> Self {
         Self {
+            taken,
             folder,
             worker,
             stop,
@@ -91,7 +107,24 @@ impl<'a> Delivery<'a> {
             self.start(&mut ledger, &underway);
             self.step(&mut ledger, &mut underway).await?;
         }
+        self.tell_usage().await?;
         self.folder.place(COMMITTED, b"")
+    }
+
+    /// Says what this pod took, before its transcoder is let go: Publish adds it all up.
+    async fn tell_usage(&mut self) -> Result<(), Halt> {
+        self.tail.read(self.folder)?;
+        let usage = Usage {
+            cpu_milliseconds: self.tail.news.cpu_milliseconds,
+            pod_milliseconds: milliseconds(self.taken.began.elapsed()),
+            fetched_bytes: self.taken.fetched,
+        };
+        if self.worker.usage(&usage).await.is_err() {
+            tracing::warn!(
+                "what this pod took is missing in the job's cost: the worker did not answer"
+            );
+        }
+        Ok(())
     }
 
     /// Hears the engine and passes its progress on.
@@ -171,6 +204,10 @@ impl<'a> Delivery<'a> {
             }
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Something new to tell, and not too soon.

@@ -20,14 +20,21 @@ const PIECE: usize = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct News {
     pub(super) progress: Option<ProgressReport>,
+    pub(super) cpu_milliseconds: u64,
     pub(super) done: bool,
 }
 
 impl News {
     fn learn(&mut self, event: Event) {
         match event {
-            Event::Progress { frames, of, fps } => {
+            Event::Progress {
+                frames,
+                of,
+                fps,
+                cpu_milliseconds,
+            } => {
                 let frames = frames.min(of);
+                self.cpu_milliseconds = self.cpu_milliseconds.max(cpu_milliseconds);
                 self.progress = Some(ProgressReport { frames, of, fps });
             }
             Event::Done => self.done = true,

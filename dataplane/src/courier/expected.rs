@@ -7,6 +7,7 @@ use std::ops::Range;
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::job_files::{self, SegmentName};
 use streamgate_contract::plan::{Media, Plan, SpanWork, TrackPlan};
+use streamgate_contract::stills::Still;
 
 /// The segments of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +86,9 @@ impl Expected {
             .strip_prefix('.')
             .and_then(|n| n.strip_suffix(".part"))
             .unwrap_or(name);
+        let still = |still: Still| plan.stills.is_some() && still.file() == inner;
         let known = inner == job_files::PLAN
+            || Still::ALL.into_iter().any(still)
             || plan
                 .tracks
                 .iter()

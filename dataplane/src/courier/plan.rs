@@ -6,7 +6,8 @@ use streamgate_contract::job_api::Object;
 use streamgate_contract::job_files::{
     MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, OUT, Order, PLAN, SegmentName, init_name,
 };
-use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::plan::Plan;
+use streamgate_contract::stills::Still;
 
 use super::deliver::{Delivery, PARALLEL};
 use super::expected::has_distinct_tracks;
@@ -30,15 +31,13 @@ impl Delivery<'_> {
         let Some(plan) = self.await_plan().await? else {
             return Ok(None);
         };
-        let inits = inits(self.folder, &plan).await?;
+        let mut objects = inits(self.folder, &plan).await?;
+        objects.extend(stills(self.folder, &plan).await?);
         committed.extend(stored(self.worker.plan(&plan).await?.order, &plan)?);
         let worker = self.worker;
-        stream::iter(plan.tracks.iter().zip(&inits))
+        stream::iter(&objects)
             .map(Ok)
-            .try_for_each_concurrent(PARALLEL, |(track, init)| async move {
-                let track = track.id.clone();
-                init.deliver(&Object::Init { track }, worker).await
-            })
+            .try_for_each_concurrent(PARALLEL, |(object, file)| file.deliver(object, worker))
             .await?;
         Ok(Some(Planned { plan, committed }))
     }
@@ -59,24 +58,46 @@ impl Delivery<'_> {
 }
 
 /// The init segments, each exactly what the plan says.
-async fn inits(folder: &Folder, plan: &Plan) -> Result<Vec<Hashed>, Halt> {
+async fn inits(folder: &Folder, plan: &Plan) -> Result<Vec<(Object, Hashed)>, Halt> {
     let mut inits = Vec::new();
     for track in &plan.tracks {
-        inits.push(init(folder, track).await?);
+        let name = init_name(&track.id);
+        let object = Object::Init {
+            track: track.id.clone(),
+        };
+        let said = (track.init_sha256.as_str(), track.init_bytes);
+        inits.push((object, planned(folder, &name, said).await?));
     }
     Ok(inits)
 }
 
-async fn init(folder: &Folder, track: &TrackPlan) -> Result<Hashed, Halt> {
-    let path = format!("{OUT}/{}", init_name(&track.id));
+/// The stills, each exactly what the plan says.
+async fn stills(folder: &Folder, plan: &Plan) -> Result<Vec<(Object, Hashed)>, Halt> {
+    let mut found = Vec::new();
+    for (still, stills) in Still::ALL.into_iter().zip(plan.stills.iter().cycle()) {
+        let said = stills.plan(still);
+        let said = (said.sha256.as_str(), said.bytes);
+        let file = planned(folder, &still.file(), said).await?;
+        found.push((Object::Still { still }, file));
+    }
+    Ok(found)
+}
+
+/// A file that the plan says hash and size of.
+async fn planned(
+    folder: &Folder,
+    name: &str,
+    (sha256, bytes): (&str, u64),
+) -> Result<Hashed, Halt> {
+    let path = format!("{OUT}/{name}");
     let refused = |why| Halt::FileRefused {
         name: path.clone(),
         why,
     };
     let found = folder.find(&path, MAX_SEGMENT_BYTES)?;
-    let init = Hashed::new(found.ok_or_else(|| refused("it is missing"))?).await?;
-    match init.sha256 == track.init_sha256 && init.bytes() == track.init_bytes {
-        true => Ok(init),
+    let file = Hashed::new(found.ok_or_else(|| refused("it is missing"))?).await?;
+    match file.sha256 == sha256 && file.bytes() == bytes {
+        true => Ok(file),
         false => Err(refused("it is not what the plan says")),
     }
 }

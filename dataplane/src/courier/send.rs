@@ -12,6 +12,7 @@ use reqwest::Body;
 use sha2::{Digest, Sha256};
 use streamgate_contract::job_api::{CommitRequest, Object, TicketRequest};
 
+use super::boxes;
 use super::folder::Found;
 use super::halt::{Doing, Halt};
 use super::retry::Miss;
@@ -26,6 +27,8 @@ const PIECE: u64 = 256 << 10;
 pub(super) struct Hashed {
     found: Found,
     pub(super) sha256: String,
+    /// Bytes up to the end of its first fragment.
+    head: Option<u64>,
 }
 
 impl Hashed {
@@ -35,7 +38,13 @@ impl Hashed {
         let sha256 = blocking(move || hash(&file)).await;
         let sha256 = sha256.doing("read a file of the transcoder")?;
         let sha256 = sha256.ok_or_else(|| found.changed())?;
-        Ok(Self { found, sha256 })
+        let head = boxes::head(&found.file, found.bytes);
+        let head = head.doing("read a file of the transcoder")?;
+        Ok(Self {
+            found,
+            sha256,
+            head,
+        })
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -82,6 +91,7 @@ impl Hashed {
             key,
             sha256: self.sha256.clone(),
             bytes: self.bytes(),
+            head_bytes: self.head,
         };
         worker.commit(&commit).await.map(|_| ())
     }

@@ -19,19 +19,20 @@ use super::folder::Folder;
 use super::halt::{Doing, Halt};
 use super::worker::Worker;
 
-/// Fetches what `assignment` needs into the folder.
+/// Fetches what `assignment` needs into the folder; how many bytes that were.
 pub(super) async fn fetch(
     assignment: &Assignment,
     folder: &Folder,
     worker: &Worker,
     mount: Option<&Path>,
-) -> Result<(), Halt> {
+) -> Result<u64, Halt> {
     let target = Arc::new(folder.create_source()?);
-    match &assignment.source {
+    let wanted = match &assignment.source {
         SourceAccess::Parts { parts } => {
             let wanted = wanted(&assignment.order, total(parts))?;
             size(&target, &assignment.order, &wanted)?;
             parts::fetch(parts, &wanted, worker, &target).await?;
+            wanted
         }
         SourceAccess::Mounted { path } => {
             let file = mounted::open(mount, path)?;
@@ -39,9 +40,12 @@ pub(super) async fn fetch(
             let wanted = wanted(&assignment.order, bytes)?;
             size(&target, &assignment.order, &wanted)?;
             mounted::copy(&Arc::new(file), bytes, &wanted, &target).await?;
+            wanted
         }
-    }
-    folder.finish_source()
+    };
+    folder.finish_source()?;
+    let bytes = |range: &ByteRange| range.end.saturating_sub(range.start);
+    Ok(wanted.iter().map(bytes).sum())
 }
 
 /// The bytes a step reads of a source that has `bytes` bytes now.

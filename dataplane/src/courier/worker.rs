@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, PLAN_PATH,
-    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
+    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
 };
-use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published};
+use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published, Usage};
 use streamgate_contract::plan::{ByteRange, Plan};
 
 use super::CourierError;
@@ -114,6 +114,13 @@ impl Worker {
         let route = self.route(Method::POST, PROGRESS_PATH).await?;
         let route = route.json(report).timeout(CONNECT);
         answer("progress", route).await.map(|_| ())
+    }
+
+    /// One attempt; what a pod took is for people and holds nothing up.
+    pub(super) async fn usage(&self, usage: &Usage) -> Result<(), Miss> {
+        let route = self.route(Method::POST, USAGE_PATH).await?;
+        let route = route.json(usage).timeout(CONNECT);
+        answer("usage", route).await.map(|_| ())
     }
 
     /// Stores the body of exactly `bytes` bytes under a ticket.

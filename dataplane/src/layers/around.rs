@@ -1,6 +1,7 @@
 //! What most layers are: a look at the request before, a look at the response after, nothing to
 //! wait for. One future on the stack serves all of them, so a layer adds no allocation.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +10,25 @@ use axum::response::Response;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::span::Entered;
+
+/// Answers every request: what a listener serves, and what layers go around.
+pub trait Serves:
+    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Serves for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// One concern around the inner service.
 pub trait Around: Clone {

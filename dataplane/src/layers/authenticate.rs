@@ -14,6 +14,8 @@ use crate::error::{Kind, Problem};
 use crate::ports::chain::Wallet;
 use crate::ports::identity::{Identities, IdentityError, Principal};
 
+/// Name of the cookie of a viewing, which is kept to the path of one content.
+pub const PLAYBACK_COOKIE: &str = "__Secure-playback";
 /// Name of the session cookie; the prefix makes browsers keep it to this host and to TLS.
 pub const SESSION_COOKIE: &str = "__Host-streamgate";
 
@@ -103,13 +105,15 @@ pub fn session_token(headers: &HeaderMap) -> Option<&str> {
     bearer(headers).or_else(|| cookie(headers, SESSION_COOKIE))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// A cookie of a request.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(header::COOKIE).into_iter();
     values
         .filter_map(|value| value.to_str().ok())

@@ -25,10 +25,19 @@ use crate::error::{Kind, Problem};
 use crate::ports::chain::Wallet;
 
 pub mod headers;
+pub mod strict;
 pub mod table;
 
 use headers::Values;
 use table::{Figures, Key, Table};
+
+/// The network that one caller owns, as text.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{:x}::/64", u128::from(v6) >> 64),
+    }
+}
 
 impl Key {
     /// One caller owns a whole /64.
@@ -70,6 +79,8 @@ type Limiter<C> = RateLimiter<Key, Table, C, StateInformationMiddleware>;
 pub struct Policy<C: Clock = DefaultClock> {
     limiter: Limiter<C>,
     mode: LimitMode,
+    /// Requests at once and per second.
+    quota: (u32, u32),
     values: Values,
     scope: Scope,
     allowed: IntCounter,
@@ -213,6 +224,7 @@ impl Families {
         Policy {
             limiter: RateLimiter::new(quota, table, clock.clone()),
             mode: limits.mode,
+            quota: (burst, per_second),
             values: Values::new(name, burst, per_second),
             scope,
             allowed: outcome("allowed"),

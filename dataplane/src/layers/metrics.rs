@@ -13,7 +13,8 @@ use prometheus::{
 };
 
 use super::around::Around;
-use super::routes::{ROUTES, known};
+use super::arrival::Arrival;
+use super::routes::ROUTES;
 use crate::error::{REASONS, Reason};
 
 /// Bounds of durations in seconds; 2 and 5 are those of the shipped alerts.
@@ -170,11 +171,12 @@ impl Around for Metrics {
 
     fn before(&self, request: &mut Request) -> Result<Asked, Response> {
         self.0.in_flight.inc();
+        let arrival = Arrival::known(request);
         Ok(Asked {
             families: self.0.clone(),
-            route: known(request).number,
+            route: arrival.route.number,
             method: method(request.method()),
-            begin: Instant::now(),
+            begin: arrival.begin,
             answered: false,
         })
     }

@@ -2,12 +2,13 @@
 //! from the start, limits a policy, load shedding a class. A test holds the list against the
 //! services' own routes.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use streamgate_contract::limits::Scope::{self, Edge, Role as Of};
 use streamgate_contract::roles::Role::{Auth, Cache, Metadata, Streaming, Upload, Worker};
+
+use super::arrival::Arrival;
 
 /// What is served first when there is too much to do, in this order. Health has a listener of its
 /// own and is never refused.
@@ -41,6 +42,9 @@ pub const UNMATCHED: &str = "unmatched";
 
 const LIST: &[(&str, Scope, Class)] = &[
     (UNMATCHED, Edge, Class::Api),
+    ("/api/v1/health", Edge, Class::Api),
+    ("/api/v1/openapi.json", Edge, Class::Api),
+    ("/api/v1/docs", Edge, Class::Api),
     ("/.well-known/jwks.json", Of(Auth), Class::Api),
     ("/api/v1/auth/challenge", Of(Auth), Class::Api),
     ("/api/v1/auth/login", Of(Auth), Class::Api),
@@ -50,6 +54,12 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/contents", Of(Metadata), Class::Search),
     ("/api/v1/contents/{id}", Of(Metadata), Class::Api),
     ("/api/v1/contents/{id}/admission", Of(Auth), Class::Api),
+    ("/api/v1/contents/{id}/stats", Of(Metadata), Class::Api),
+    ("/api/v1/search", Of(Metadata), Class::Search),
+    ("/api/v1/categories", Of(Metadata), Class::Api),
+    ("/api/v1/categories/{id}", Of(Metadata), Class::Api),
+    ("/api/v1/stats/playback", Of(Metadata), Class::Search),
+    ("/api/v1/stats/top", Of(Metadata), Class::Search),
     ("/api/v1/cache", Of(Cache), Class::Api),
     ("/api/v1/cache/{namespace}", Of(Cache), Class::Api),
     ("/api/v1/cache/{namespace}/{key}", Of(Cache), Class::Api),
@@ -62,6 +72,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/internal/v1/tickets", Of(Worker), Class::Api),
     ("/internal/v1/commits", Of(Worker), Class::Api),
     ("/internal/v1/progress", Of(Worker), Class::Api),
+    ("/internal/v1/usage", Of(Worker), Class::Api),
     ("/internal/v1/publish", Of(Worker), Class::Api),
     ("/internal/v1/objects/{*key}", Of(Worker), Class::Api),
 ];
@@ -78,14 +89,42 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     routes.map(route).collect()
 });
 
-static INDEX: LazyLock<HashMap<&'static str, &'static Route>> =
-    LazyLock::new(|| ROUTES.iter().map(|r| (r.template, r)).collect());
+/// Routes by the shape of their path; those of playback are not in it.
+static SHAPES: LazyLock<matchit::Router<&'static Route>> = LazyLock::new(|| {
+    let mut shapes = matchit::Router::new();
+    for route in ROUTES.iter().filter(|r| r.template.starts_with('/')) {
+        // Fails only for templates that contradict each other, which a test would see.
+        let _ = shapes.insert(route.template, route);
+    }
+    shapes
+});
 
-/// The route that took a request.
+/// `/v/{handle}/{file}` and `/v/{handle}/{track}/{file}`, in this order.
+static PLAYBACK: LazyLock<[&'static Route; 2]> = LazyLock::new(|| {
+    let named = |name| ROUTES.iter().find(|route| route.template == name);
+    ["/v/{handle}/{file}", "/v/{handle}/{track}/{file}"]
+        .map(|name| named(name).unwrap_or(&ROUTES[0]))
+});
+
+/// The route that takes a path.
+pub fn of(path: &str) -> &'static Route {
+    match path.strip_prefix("/v/") {
+        // Nothing is looked up for a segment; a handle is long, so it is passed in one stride.
+        Some(below) => match below.split_once('/').map(|(_, rest)| rest.split_once('/')) {
+            Some(None) => PLAYBACK[0],
+            Some(Some((_, file))) if !file.contains('/') => PLAYBACK[1],
+            _ => &ROUTES[0],
+        },
+        None => SHAPES.at(path).map_or(&ROUTES[0], |found| *found.value),
+    }
+}
+
+/// The route of a request, found out once.
 pub fn known(request: &Request) -> &'static Route {
-    let template = request.extensions().get::<MatchedPath>();
-    let route = template.and_then(|t| INDEX.get(t.as_str()).copied());
-    route.unwrap_or_else(|| &ROUTES[0])
+    match request.extensions().get::<Arrival>() {
+        Some(arrival) => arrival.route,
+        None => of(request.uri().path()),
+    }
 }
 
 #[cfg(test)]
@@ -101,22 +140,27 @@ mod tests {
             let Ok(text) = std::fs::read_to_string(role.unwrap().path().join("http.rs")) else {
                 continue;
             };
-            let nested = if text.contains(".nest(\"/v\"") {
-                "/v"
-            } else {
-                ""
-            };
             let literals = text.split(".route(").skip(1).filter_map(|rest| {
                 let rest = rest.trim_start().strip_prefix('"')?;
-                Some(format!("{nested}{}", rest.split('"').next()?))
+                Some(rest.split('"').next()?.to_owned())
             });
             found.extend(literals);
         }
         found
     }
 
+    /// A path that a template takes.
+    fn path(template: &str) -> String {
+        let part = |part: &str| match part.strip_prefix("{*") {
+            Some(_) => "a/b/c".to_owned(),
+            None if part.starts_with('{') => "x-1".to_owned(),
+            None => part.to_owned(),
+        };
+        template.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+
     #[test]
-    fn every_route_of_a_service_is_listed() {
+    fn every_route_of_a_service_is_listed_and_found() {
         let written = written();
         assert!(written.len() >= 8, "{written:?}");
         let job_paths = [
@@ -128,10 +172,22 @@ mod tests {
             job_api::PUBLISH_PATH,
         ];
         for template in written.iter().map(String::as_str).chain(job_paths) {
-            assert!(
-                INDEX.contains_key(template),
-                "{template} is not in the list"
-            );
+            assert_eq!(of(&path(template)).template, template);
+        }
+        for route in ROUTES.iter().skip(1) {
+            assert_eq!(of(&path(route.template)).number, route.number);
+        }
+        for nowhere in [
+            "/",
+            "/v",
+            "/v/",
+            "/v/h",
+            "/v/h/t/f/x",
+            "/api/v1",
+            "v/h/f",
+            "",
+        ] {
+            assert_eq!(of(nowhere).template, UNMATCHED, "{nowhere:?}");
         }
     }
 }

@@ -2,17 +2,14 @@
 //! carry the route template, never the path: playback handles ride in it. Playback has its span at
 //! `debug`, because making one costs more than all other layers; its line says what the span would.
 
-use std::time::Instant;
-
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::response::Response;
-use tracing::Span;
 use tracing::span::Entered;
+use tracing::{Level, Span};
 
 use super::around::Around;
-use super::request_id::RequestId;
-use super::routes::{Class, known};
+use super::arrival::Arrival;
+use super::routes::Class;
 use crate::error::Reason;
 
 /// The layer.
@@ -22,40 +19,34 @@ pub struct Trace;
 /// What a line needs.
 pub struct Traced {
     span: Span,
-    begin: Instant,
-    route: &'static str,
-    id: Option<HeaderValue>,
+    arrival: Arrival,
 }
 
 impl Around for Trace {
     type Kept = Traced;
 
     fn before(&self, request: &mut Request) -> Result<Traced, Response> {
-        let known = known(request);
-        let route = known.template;
-        let id = request.extensions().get::<RequestId>();
-        let id = id.map(|id| id.0.clone());
+        let arrival = Arrival::known(request);
+        let route = arrival.route.template;
+        let id = arrival.id.as_str();
         let method = request.method().as_str();
-        let text = text(id.as_ref());
-        let span = match known.class {
-            Class::Playback => tracing::debug_span!("request", method, route, id = text),
-            _ => tracing::info_span!("request", method, route, id = text),
+        let span = match arrival.route.class {
+            Class::Playback => tracing::debug_span!("request", method, route, id),
+            _ => tracing::info_span!("request", method, route, id),
         };
-        let begin = Instant::now();
-        Ok(Traced {
-            span,
-            begin,
-            route,
-            id,
-        })
+        Ok(Traced { span, arrival })
     }
 
     fn after(&self, traced: Traced, response: &mut Response) {
+        let status = response.status().as_u16();
+        // No clock is read for a line that nobody writes.
+        if status < 400 && !tracing::enabled!(Level::DEBUG) {
+            return;
+        }
         let _entered = traced.span.enter();
         let reason = response.extensions().get::<Reason>().map(|r| r.0);
-        let milliseconds = traced.begin.elapsed().as_millis();
-        let status = response.status().as_u16();
-        let (route, id) = (traced.route, text(traced.id.as_ref()));
+        let milliseconds = traced.arrival.begin.elapsed().as_millis();
+        let (route, id) = (traced.arrival.route.template, traced.arrival.id.as_str());
         match (status >= 400, traced.span.is_disabled()) {
             (true, true) => tracing::info!(status, reason, milliseconds, route, id, "answered"),
             (true, false) => tracing::info!(status, reason, milliseconds, "answered"),
@@ -66,8 +57,4 @@ impl Around for Trace {
     fn entered(traced: &Traced) -> Option<Entered<'_>> {
         Some(traced.span.enter())
     }
-}
-
-fn text(id: Option<&HeaderValue>) -> &str {
-    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
 }

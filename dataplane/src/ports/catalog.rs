@@ -3,14 +3,21 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use streamgate_contract::encryption::ContentKey;
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
 
 use super::Source;
 use super::clock::UnixSeconds;
 
+pub mod library;
+pub mod plays;
 #[cfg(test)]
 pub mod suite;
+
+use library::Library;
+use plays::Plays;
 
 /// Why the catalog did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +51,7 @@ pub enum CatalogError {
 }
 
 /// State of a content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentState {
     /// No output is finished yet.
@@ -101,6 +108,8 @@ pub struct Segment {
     pub bytes: u64,
     /// SHA-256 in hex.
     pub sha256: String,
+    /// Bytes up to the end of its first fragment, which holds a video segment's first I-frame alone.
+    pub head_bytes: Option<u64>,
 }
 
 /// An upload in work.
@@ -157,7 +166,7 @@ pub struct OutboxEntry {
     pub content: ContentId,
 }
 
-/// Contents and what viewers may see of them.
+/// Contents as other roles need them.
 #[async_trait]
 pub trait Contents: Send + Sync {
     /// Adds a content; a conflict when the id is taken.
@@ -172,12 +181,6 @@ pub trait Contents: Send + Sync {
     async fn namespace_of(&self, id: &ContentId) -> Result<Option<String>, CatalogError>;
     /// One content.
     async fn content(&self, id: &ContentId) -> Result<Content, CatalogError>;
-    /// Every content, newest first.
-    async fn contents(&self) -> Result<Vec<Content>, CatalogError>;
-    /// Puts `after` (title, rule, state) in the place of `before`; false when it is no longer as
-    /// `before`. Another rule or state ends the leases of its viewers by a new epoch.
-    async fn change_content(&self, before: &Content, after: &Content)
-    -> Result<bool, CatalogError>;
 }
 
 /// Outputs, their plans and segments.
@@ -202,6 +205,20 @@ pub trait Outputs: Send + Sync {
         track: &TrackId,
         number: Option<u32>,
     ) -> Result<Option<Segment>, CatalogError>;
+    /// Keeps a key for the output of a job, which need not be planned yet; the first key stays and is
+    /// returned.
+    async fn keep_key(&self, job: &str, key: &ContentKey) -> Result<ContentKey, CatalogError>;
+    /// The key of an output, if it is encrypted.
+    async fn key_of(&self, output: &OutputId) -> Result<Option<ContentKey>, CatalogError>;
+    /// Notes what a pod of the output's job took so far; a pod that says less later changes nothing.
+    async fn note_usage(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        usage: &Usage,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together took for an output.
+    async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }
@@ -263,6 +280,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Outputs + Uploads + Sessions {}
+pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions {}
 
-impl<T: Contents + Outputs + Uploads + Sessions> Catalog for T {}
+impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions> Catalog for T {}

@@ -9,6 +9,7 @@ use streamgate_contract::rules::Check;
 
 use super::Source;
 use super::clock::UnixSeconds;
+use crate::validation::address::{self, InvalidAddress};
 
 pub mod moves;
 #[cfg(test)]
@@ -46,16 +47,21 @@ impl Wallet {
 
 /// A text that is no wallet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not an address; write 0x and 40 hex digits, for a contract wallet eip155:CHAIN:0x…"
-)]
-pub struct InvalidWallet(String);
+#[error("address {text:?} {why}; for a contract wallet write eip155:CHAIN:0x…")]
+pub struct InvalidWallet {
+    text: String,
+    why: InvalidAddress,
+}
 
 impl FromStr for Wallet {
     type Err = InvalidWallet;
 
     fn from_str(text: &str) -> Result<Self, InvalidWallet> {
-        let invalid = || InvalidWallet(text.chars().take(50).collect());
+        let refused = |why| InvalidWallet {
+            text: text.chars().take(50).collect(),
+            why,
+        };
+        let invalid = || refused(InvalidAddress::Form);
         let (chain, address) = match text.strip_prefix("eip155:") {
             Some(rest) => {
                 let (id, address) = rest.split_once(':').ok_or_else(invalid)?;
@@ -68,9 +74,7 @@ impl FromStr for Wallet {
             }
             None => (None, text),
         };
-        let digits = address.strip_prefix("0x").ok_or_else(invalid)?;
-        let mut address = [0; 20];
-        hex::decode_to_slice(digits, &mut address).map_err(|_| invalid())?;
+        let address = address::evm(address).map_err(refused)?;
         Ok(Self { address, chain })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 use streamgate_contract::config::{self, People, RoleConfig};
+use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::rules::{Check, Rules};
 
 use crate::ports::catalog::Catalog;
@@ -68,6 +69,8 @@ pub struct Auth {
     playback_key: Signer,
     public_url: String,
     settings: config::Auth,
+    /// What viewings are held to.
+    viewings: PlaybackSettings,
     people: People,
     chain_ids: Vec<u64>,
     /// There is a chain to ask what an account is.
@@ -102,6 +105,7 @@ impl Auth {
             playback_key: parts.playback_key,
             public_url: config.public_url.clone(),
             settings: config.auth.clone(),
+            viewings: config.playback.clone(),
             people: lower_case(&config.people),
             chain_ids: chain_ids(&config.chains),
             asks_chains: !config.chains.is_empty(),
@@ -118,7 +122,7 @@ impl Auth {
     /// Public keys of every kind of token.
     pub fn keys(&self) -> Vec<Jwk> {
         let keys = [&self.session_key, &self.playback_key];
-        keys.map(|key| key.verifier().jwk()).to_vec()
+        keys.map(|key| key.verifier().jwks()).concat()
     }
 }
 

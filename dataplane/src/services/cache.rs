@@ -52,7 +52,7 @@ pub enum CacheError {
 }
 
 /// What a namespace holds and did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Statistics {
     /// Its name.

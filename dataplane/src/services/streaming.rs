@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamgate_contract::OutputId;
 use streamgate_contract::TrackId;
+use streamgate_contract::encryption::{ContentKey, Scheme};
+use streamgate_contract::playback::PlaybackSettings;
+use streamgate_contract::stills::Still;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::catalog::Catalog;
@@ -18,18 +20,24 @@ mod admission;
 mod error;
 mod fragments;
 pub mod http;
+mod keys;
 mod manifest;
 mod metrics;
 mod name;
 mod page;
+mod page_name;
+mod path;
 mod playlist;
 mod range;
+mod storyboard;
 mod view;
 
+pub use admission::{Pace, Pass};
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
 pub use page::Page;
+pub use page_name::PageName;
 
 use admission::Admission;
 use fragments::Fragments;
@@ -56,10 +64,16 @@ pub struct Parts {
     pub public_url: String,
     /// Bytes of segments kept in memory.
     pub cache_bytes: u64,
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
 }
 
 /// The role.
 pub struct Streaming {
+    /// What viewings are held to.
+    pub settings: PlaybackSettings,
+    /// The gate's public URL.
+    pub public_url: String,
     admission: Admission,
     views: Views,
     fragments: Fragments,
@@ -73,15 +87,18 @@ impl Streaming {
     pub fn new(parts: Parts, registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::new(registry)?);
         Ok(Self {
+            public_url: parts.public_url.clone(),
             admission: Admission::new(
                 parts.playback_key,
                 parts.public_url,
                 parts.entitlements,
                 parts.clock.clone(),
                 metrics.clone(),
+                &parts.settings,
             ),
             views: Views::new(parts.catalog, parts.clock),
             fragments: Fragments::new(parts.objects, parts.cache_bytes, metrics),
+            settings: parts.settings,
         })
     }
 
@@ -103,45 +120,85 @@ impl Streaming {
 
     /// May this replica serve anybody? Not before it knows the revocation epoch.
     pub fn ready(&self) -> bool {
-        self.admission.epoch().is_ok()
+        self.admission.moment().is_ok()
     }
 
     /// Who may watch what by this handle, now.
-    pub async fn admit(&self, handle: &str) -> Result<Arc<Viewing>, StreamingError> {
+    pub async fn admit(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         self.admission.admit(handle).await
     }
 
-    /// The master playlist of what is watched.
-    pub async fn master(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
+    /// A playlist or manifest of what is watched.
+    pub async fn page(&self, viewing: &Viewing, name: &PageName) -> Result<Page, StreamingError> {
         let view = self.views.current(&viewing.output).await?;
-        let page = view.master.get(|| playlist::master(&view));
+        let serves = |scheme: Scheme| match name {
+            PageName::Manifest => scheme.serves_dash(),
+            PageName::Storyboard => true,
+            _ => scheme.serves_hls(),
+        };
+        if !view.scheme().is_none_or(serves) {
+            return Err(StreamingError::NotOffered);
+        }
+        let track = |id| view.track(id).ok_or(StreamingError::NoSuchFile);
+        let page = match name {
+            PageName::Master => view.master.get(|| playlist::master(&view)),
+            PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Storyboard => {
+                let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
+                view.tile_list.get(|| Some(storyboard::tiles(&tiles)))
+            }
+            PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            PageName::IFrames(id) => {
+                let video = Some(track(id)?).filter(|track| track.is_video());
+                let video = video.ok_or(StreamingError::NoSuchFile)?;
+                video.iframes.get(|| playlist::iframes(&view, id))
+            }
+        };
         page.ok_or(StreamingError::NotReady)
     }
 
-    /// The media playlist of one track.
-    pub async fn media(&self, viewing: &Viewing, track: &TrackId) -> Result<Page, StreamingError> {
+    /// A still image of what is watched.
+    pub async fn still(
+        &self,
+        viewing: &Viewing,
+        still: Still,
+    ) -> Result<Arc<Fragment>, StreamingError> {
         let view = self.views.current(&viewing.output).await?;
-        let found = view.track(track).ok_or(StreamingError::NoSuchFile)?;
-        let page = found.playlist.get(|| playlist::media(&view, track));
-        page.ok_or(StreamingError::NotReady)
+        view.still(still).ok_or(StreamingError::NoSuchFile)
     }
 
-    /// The DASH manifest of what is watched.
-    pub async fn manifest(&self, viewing: &Viewing) -> Result<Page, StreamingError> {
-        let view = self.views.current(&viewing.output).await?;
-        let page = view.manifest.get(|| manifest::mpd(&view));
-        page.ok_or(StreamingError::NotReady)
+    /// The key of what is watched.
+    pub async fn key(&self, viewing: &Viewing) -> Result<ContentKey, StreamingError> {
+        let key = self.views.key(&viewing.output).await?;
+        key.ok_or(StreamingError::NoSuchFile)
     }
 
     /// Finds a segment or init segment of what is watched.
     pub async fn fragment(
         &self,
-        viewing: &Viewing,
-        track: &TrackId,
-        name: &FileName,
-    ) -> Result<Fragment, StreamingError> {
-        let output: &OutputId = &viewing.output;
-        let found = self.views.find(output, track, name).await?;
+        pass: &Pass,
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        let known = pass.view().and_then(|view| view.find(track, name));
+        match known {
+            Some(fragment) => Ok(fragment),
+            // Boxed: a request whose file is known carries nothing of this.
+            None => Box::pin(self.look_up(pass, track, name)).await,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        pass: &Pass,
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<Arc<Fragment>, StreamingError> {
+        track
+            .parse::<TrackId>()
+            .map_err(|_| StreamingError::NoSuchFile)?;
+        let (view, found) = self.views.find(&pass.viewing.output, track, name).await?;
+        pass.keep(&view);
         // A hash names an object, perhaps of another content; a number is a place in this one.
         found.ok_or(match name.hash {
             Some(_) => StreamingError::OutsideHandle,

@@ -39,6 +39,42 @@ pub struct Viewing {
     /// be shown again with every lease; whether a rule still names the root is asked anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proven: Vec<String>,
+    /// Where alone it may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Circumstances>,
+}
+
+/// Where a request comes from, as far as a handle is bound to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// Address; of IPv6 its /64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Digits of a hash of what the player calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Country, as a trusted proxy told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Origin of the page that plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+impl Circumstances {
+    /// What differs from `here`, among what is bound; `None` when nothing does.
+    pub fn differs(&self, here: &Self) -> Option<&'static str> {
+        let pairs = [
+            ("address", &self.address, &here.address),
+            ("device", &self.device, &here.device),
+            ("country", &self.country, &here.country),
+            ("page", &self.origin, &here.origin),
+        ];
+        let mut wrong = pairs
+            .into_iter()
+            .filter(|(_, bound, here)| bound.is_some() && bound != here);
+        wrong.next().map(|(name, ..)| name)
+    }
 }
 
 impl Claims for Viewing {

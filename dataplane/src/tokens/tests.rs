@@ -25,6 +25,7 @@ fn viewing() -> Token<Viewing> {
         output: "o".parse().unwrap(),
         rules: "0".into(),
         proven: Vec::new(),
+        bound: None,
     };
     Token::new(GATE, NOW, NOW + 60, claims)
 }
@@ -128,6 +129,51 @@ fn a_public_key_file_verifies_what_the_private_one_signed() {
     let verifier = Verifier::from_pem(&pem).unwrap();
     let token = signer(1).sign(&session()).unwrap();
     assert!(verifier.verify::<Session>(GATE, &token, NOW).is_ok());
-    assert_eq!(verifier.jwk(), signer(1).verifier().jwk());
+    assert_eq!(verifier.jwks(), signer(1).verifier().jwks());
     assert!(Verifier::from_pem("no key").is_err());
+}
+
+/// Private and public key of a seed as PEM.
+fn pems(seed: u8) -> (String, String) {
+    use ed25519_dalek::SigningKey;
+    use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let private = key.to_pkcs8_pem(Default::default()).unwrap();
+    let public = key.verifying_key().to_public_key_pem(Default::default());
+    (private.to_string(), public.unwrap())
+}
+
+#[test]
+fn a_key_is_known_before_it_signs_and_after_until_it_is_withdrawn() {
+    let ((old, old_public), (new, new_public)) = (pems(1), pems(2));
+    let signer = Signer::from_pem(&old).unwrap();
+    let elsewhere = Verifier::from_pem(&old_public).unwrap();
+    let good = |token: &str| elsewhere.verify::<Session>(GATE, token, NOW).is_ok();
+    let of_old = signer.sign(&session()).unwrap();
+
+    // Next: everybody knows it, the old one signs.
+    elsewhere
+        .replace(&format!("{old_public}{new_public}"))
+        .unwrap();
+    signer.replace(&format!("{old}{new}")).unwrap();
+    assert_eq!(signer.sign(&session()).unwrap(), of_old);
+    assert_eq!(signer.verifier().jwks(), elsewhere.jwks());
+    assert_eq!(elsewhere.jwks().len(), 2);
+
+    // Active: it signs, what the old one signed holds.
+    let generation = elsewhere.generation();
+    signer.replace(&format!("{new}{old}")).unwrap();
+    let of_new = signer.sign(&session()).unwrap();
+    assert_ne!(of_new, of_old);
+    assert!(good(&of_new) && good(&of_old));
+    assert_eq!(elsewhere.generation(), generation, "nothing changed there");
+
+    // Withdrawn: what it signed is refused, and every process knows that something changed.
+    elsewhere.replace(&new_public).unwrap();
+    assert!(good(&of_new) && !good(&of_old));
+    assert_eq!(elsewhere.generation(), generation + 1);
+
+    // A file that cannot be read changes nothing.
+    assert!(elsewhere.replace("").is_err() && signer.replace("no key").is_err());
+    assert!(good(&of_new) && !good(&of_old));
 }

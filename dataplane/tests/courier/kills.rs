@@ -78,7 +78,8 @@ async fn a_killed_transcoder_costs_at_most_one_chunk() {
         .filter(|(_, first)| !first)
         .map(|(object, _)| match object {
             streamgate_contract::job_api::Object::Segment { number, .. } => *number,
-            streamgate_contract::job_api::Object::Init { .. } => u32::MAX,
+            streamgate_contract::job_api::Object::Init { .. }
+            | streamgate_contract::job_api::Object::Still { .. } => u32::MAX,
         })
         .collect();
     println!("kept {} segments, repeated chunks {repeated:?}", kept.len());

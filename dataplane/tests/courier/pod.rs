@@ -132,8 +132,12 @@ impl Pod {
     /// SIGTERM for the courier, which must end well and have logged nothing secret.
     pub async fn stop_courier(&mut self) {
         let mut child = self.courier.take().unwrap();
-        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let began = Instant::now();
+        // One that was started a moment ago would be ended by the signal itself.
+        while !catches_term(child.id()) && began.elapsed() < Duration::from_secs(5) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let status = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status,
@@ -173,4 +177,13 @@ impl Drop for Pod {
         self.kill_transcoder();
         self.kill_courier();
     }
+}
+
+/// The process has a handler for SIGTERM. Source: proc(5), `SigCgt`.
+fn catches_term(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    let bit = Signal::TERM.as_raw() - 1;
+    mask.is_some_and(|mask| (mask >> bit) & 1 == 1)
 }

@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH, Object,
     PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
+    USAGE_PATH,
 };
-use streamgate_contract::job_files::{Published, SegmentName};
+use streamgate_contract::job_files::{Published, SegmentName, Usage};
 use streamgate_contract::plan::Plan;
 
 use crate::pod::TOKEN;
@@ -32,6 +33,7 @@ pub fn app(state: Arc<Mutex<State>>) -> Router {
         .route(TICKETS_PATH, post(ticket))
         .route(COMMITS_PATH, post(commit))
         .route(PROGRESS_PATH, post(progress))
+        .route(USAGE_PATH, post(usage))
         .route(PUBLISH_PATH, post(publish))
         .route(&object, get(read).put(store))
         .layer(DefaultBodyLimit::disable())
@@ -119,6 +121,7 @@ fn key(object: &Object, sha256: &str) -> String {
     match object {
         Object::Init { track } => format!("out/{track}/init-{h}.mp4"),
         Object::Segment { track, number } => format!("out/{track}/{number:06}-{h}.m4s"),
+        Object::Still { still } => format!("out/extras/{}-{h}.jpg", still.name()),
     }
 }
 
@@ -179,6 +182,10 @@ async fn commit(
             state.committed.insert(name, key);
             old.is_none()
         }
+        Object::Still { .. } => {
+            let mut objects = state.commits.iter().map(|(object, _)| object);
+            objects.all(|object| *object != request.object)
+        }
     };
     state.commits.push((request.object, first));
     Ok(Json(CommitResult { first }))
@@ -194,6 +201,16 @@ async fn progress(
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn usage(
+    world: World,
+    headers: HeaderMap,
+    Json(usage): Json<Usage>,
+) -> Result<StatusCode, Problem> {
+    let (_, mut state) = enter(&world, &headers)?;
+    state.usage.push(usage);
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Problem> {
     let (_, state) = enter(&world, &headers)?;
     Ok(Json(Published {
@@ -201,6 +218,7 @@ async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Pr
         output: "output".to_owned(),
         segments: u32::try_from(state.committed.len()).unwrap(),
         bytes: state.objects.values().map(|o| o.len() as u64).sum(),
+        cost: Usage::default(),
     }))
 }
 

@@ -79,6 +79,14 @@ async fn a_source_of_one_span_is_done_by_the_plan_pod() {
     let reports: Vec<_> = state.progress.iter().map(|(at, _)| at).collect();
     let close = |pair: &[&std::time::Instant]| pair[1].duration_since(*pair[0]).as_millis() < 1_900;
     assert!(!reports.is_empty() && !reports.windows(2).any(close));
+    let [usage] = state.usage[..] else {
+        panic!("{:?}", state.usage);
+    };
+    assert_eq!(usage.fetched_bytes, source().len() as u64);
+    assert!(
+        usage.cpu_milliseconds > 0 && usage.pod_milliseconds > 0,
+        "{usage:?}"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use streamgate_contract::job_api::{Assignment, Object, ProgressReport, SourceAccess, SourcePart};
-use streamgate_contract::job_files::{Order, SegmentName};
+use streamgate_contract::job_files::{Order, SegmentName, Usage};
 use streamgate_contract::plan::{Plan, PlanRequest, SourceLimits};
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition, standard};
 use tokio::net::TcpListener;
@@ -28,6 +28,8 @@ pub struct State {
     pub puts: Vec<String>,
     pub tickets: usize,
     pub progress: Vec<(Instant, ProgressReport)>,
+    /// What pods said they took.
+    pub usage: Vec<Usage>,
     /// Bytes of the source that were given away.
     pub served: u64,
     /// A bearer token came where none belongs.
@@ -76,6 +78,7 @@ impl State {
             puts: Vec::new(),
             tickets: 0,
             progress: Vec::new(),
+            usage: Vec::new(),
             served: 0,
             leaked: false,
             signature: 0,
@@ -106,7 +109,11 @@ impl State {
             Some(index) => self.span(index.parse().ok()?, committed)?,
         };
         let source = self.access();
-        Some(Assignment { order, source })
+        Some(Assignment {
+            order,
+            source,
+            protection: None,
+        })
     }
 
     /// What the answer to a plan says: the stored plan.

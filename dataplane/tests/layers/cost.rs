@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use streamgate_dataplane::health::service::Service as Figures;
 use streamgate_dataplane::server::serve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,14 +11,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::stack::{API, LAYERS, PLAYBACK, all, bare, request, with};
+use super::stack::{API, LAYERS, PLAYBACK, Stack, all, bare, request, with};
 
 fn asked() -> bool {
     std::env::var("LAYER_COST").is_ok()
 }
 
 /// Nanoseconds of one request in this process, over a round.
-async fn round(router: &mut Router, route: &str, requests: u32) -> f64 {
+async fn round(router: &mut Stack, route: &str, requests: u32) -> f64 {
     let mut prepared: Vec<_> = (0..requests).map(|_| request(route)).collect();
     let begin = Instant::now();
     while let Some(request) = prepared.pop() {
@@ -62,7 +61,7 @@ async fn all_layers_together_cost_less_than_a_microsecond() {
 }
 
 /// Requests per second of one connection that asks as fast as it is answered.
-async fn over_loopback(router: Router, path: &str, time: Duration) -> f64 {
+async fn over_loopback(router: Stack, path: &str, time: Duration) -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let figures = Figures::new(&prometheus::Registry::new()).unwrap();

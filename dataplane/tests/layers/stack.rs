@@ -1,5 +1,6 @@
 //! The bare handler, the handler behind one layer, and the handler behind all of them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +16,19 @@ use prometheus::Registry;
 use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::Limits;
 use streamgate_dataplane::edge::Edge;
-use streamgate_dataplane::layers::around::{Around, Layered};
+use streamgate_dataplane::layers::around::{Layered, Serves};
+use streamgate_dataplane::layers::arrival::{Arrival, Arrivals};
 use streamgate_dataplane::layers::audit::Audit;
 use streamgate_dataplane::layers::client_address::{Peer, TrustedProxies};
 use streamgate_dataplane::layers::deadline::Deadline;
 use streamgate_dataplane::layers::limit::{By, Limit};
 use streamgate_dataplane::layers::metrics::{Families, Metrics};
-use streamgate_dataplane::layers::request_id::RequestIds;
 use streamgate_dataplane::layers::shed::Shed;
 use streamgate_dataplane::layers::trace::Trace;
 use streamgate_dataplane::ports::audit_log::{AuditError, AuditLog, Receipt, Record};
 use streamgate_dataplane::ports::identity::{Identities, IdentityError, Principal};
+use tower::Layer;
+use tower::util::BoxCloneSyncService;
 
 /// A route of playback, and one of the API.
 pub const PLAYBACK: &str = "/v/{handle}/{file}";
@@ -61,55 +64,57 @@ fn limits() -> Limits {
     .unwrap()
 }
 
+/// A service in a box, so that all compositions are called alike.
+pub type Stack = BoxCloneSyncService<Request<Body>, Response, Infallible>;
+
 /// The handler: what is in memory, as for a hot segment.
-pub fn bare(route: &str) -> Router {
+fn handler(route: &str) -> Router {
     let body = Bytes::from(vec![0x47; 1_024]);
     Router::new().route(route, get(move || async move { body }))
 }
 
-/// One layer around the handler.
-pub fn with(layer: &str, route: &str) -> Router {
-    let (router, registry, limits) = (bare(route), Registry::new(), limits());
+/// The handler alone.
+pub fn bare(route: &str) -> Stack {
+    Stack::new(handler(route))
+}
+
+/// One layer around the handler, as the edge puts it.
+pub fn with(layer: &str, route: &str) -> Stack {
+    fn around<L>(layer: L, route: &str) -> Stack
+    where
+        L: Layer<Router>,
+        L::Service: Serves,
+    {
+        Stack::new(layer.layer(handler(route)))
+    }
+    let (registry, limits) = (Registry::new(), limits());
     match layer {
-        "request id" => router.layer(Layered(RequestIds)),
-        "trace" => router.layer(Layered(Trace)),
+        "arrival" => around(Layered(Arrivals), route),
+        "trace" => around(Layered(Trace), route),
         "metrics" => {
             let families = Arc::new(Families::new(&registry).unwrap());
-            router.layer(Layered(Metrics(families)))
+            around(Layered(Metrics(families)), route)
         }
         "client address" => {
             let trusted = TrustedProxies::parse(&limits.trusted_proxies).unwrap();
-            router.layer(Layered(trusted))
+            around(Layered(trusted), route)
         }
-        "load shed" => router.layer(Layered(Shed::new(4_096, &registry).unwrap())),
-        "deadline" => router.layer(Deadline::new(Duration::from_secs(30), &[])),
+        "load shed" => around(Layered(Shed::new(4_096, &registry).unwrap()), route),
+        "deadline" => around(Deadline::new(Duration::from_secs(30), &[]), route),
         "limits" => {
             let policies = Limit::policies(&limits, &registry).unwrap();
             let layer = |by| Layered(Limit::new(policies.clone(), by));
-            router.layer(layer(By::Principal)).layer(layer(By::Address))
+            let inner = layer(By::Principal).layer(handler(route));
+            Stack::new(layer(By::Address).layer(inner))
         }
-        "audit" => router.layer(audit()),
+        "audit" => around(audit(), route),
         other => panic!("no layer {other}"),
     }
 }
 
-/// A layer that does nothing but have a state: what axum's box around a layer costs.
-#[derive(Clone, Default)]
-pub struct Idle(Arc<()>);
-
-impl Around for Idle {
-    type Kept = Arc<()>;
-
-    fn before(&self, _: &mut Request<Body>) -> Result<Arc<()>, Response> {
-        Ok(self.0.clone())
-    }
-
-    fn after(&self, _: Arc<()>, _: &mut Response) {}
-}
-
 /// Every layer that [`with`] knows.
 pub const LAYERS: [&str; 8] = [
-    "request id",
+    "arrival",
     "trace",
     "metrics",
     "client address",
@@ -124,15 +129,15 @@ fn audit() -> Audit {
 }
 
 /// The product's own composition.
-pub fn all(route: &str) -> Router {
+pub fn all(route: &str) -> Stack {
     let edge = Edge::new(&limits(), Arc::new(Nothing), audit(), &Registry::new()).unwrap();
     match route {
-        PLAYBACK => edge.public(Router::new(), bare(route)),
-        _ => edge.public(bare(route), Router::new()),
+        PLAYBACK => Stack::new(edge.public(Router::new(), handler(route))),
+        _ => Stack::new(edge.public(handler(route), Router::new())),
     }
 }
 
-/// A request as the accept loop hands it over.
+/// A request as the accept loop hands it over, and as it has arrived.
 pub fn request(route: &str) -> Request<Body> {
     let path = route
         .replace("{handle}", "abcdef")
@@ -142,5 +147,7 @@ pub fn request(route: &str) -> Request<Body> {
         .unwrap();
     let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
     request.extensions_mut().insert(Peer::new(peer));
+    let arrival = Arrival::of(&request);
+    request.extensions_mut().insert(arrival);
     request
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use streamgate_contract::job_files::{COMMITTED, EVENTS, ORDER, OUT, Order, PLAN, SOURCE};
+use streamgate_contract::encryption::Protection;
+use streamgate_contract::job_files::{
+    COMMITTED, EVENTS, ORDER, OUT, Order, PLAN, PROTECTION, SOURCE,
+};
 use streamgate_contract::plan::{Plan, PlanRequest, SourceLimits};
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition, standard};
 
@@ -25,8 +28,9 @@ fn target(path: &str, hint: &str) -> PathBuf {
     path
 }
 
-/// Four rungs of the clip of 600 frames in three video spans, so that there are seams.
-pub fn output() -> (Plan, Files) {
+/// Four rungs of the clip of 600 frames in three video spans, so that there are seams; encrypted, if
+/// so wanted.
+pub fn output(protection: Option<Protection>) -> (Plan, Files) {
     let renditions: Vec<Rendition> = standard().into_iter().filter(|r| r.height <= 720).collect();
     let grid = GridSettings {
         segments_per_chunk: 1,
@@ -43,24 +47,29 @@ pub fn output() -> (Plan, Files) {
         },
         committed: Vec::new(),
     };
-    let mut files = run(&order);
+    let mut files = run(&order, protection);
     let plan: Plan = serde_json::from_slice(&files.remove(PLAN).unwrap()).unwrap();
     for span in &plan.spans {
-        files.extend(run(&Order::Encode {
+        let order = Order::Encode {
             plan: Box::new(plan.clone()),
             work: span.work,
             bytes: span.bytes.clone(),
             committed: Vec::new(),
-        }));
+        };
+        files.extend(run(&order, protection));
     }
     (plan, files)
 }
 
-fn run(order: &Order) -> Files {
+fn run(order: &Order, protection: Option<Protection>) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let work = folder.path();
     let clip = target("footage/clip-720p25.mp4", "run tests/footage.sh");
     fs::copy(clip, work.join(SOURCE)).unwrap();
+    if let Some(protection) = protection {
+        let text = serde_json::to_vec(&protection).unwrap();
+        fs::write(work.join(PROTECTION), text).unwrap();
+    }
     fs::write(work.join("part"), serde_json::to_vec(order).unwrap()).unwrap();
     fs::rename(work.join("part"), work.join(ORDER)).unwrap();
     let hint = "run cargo build --release -p streamgate-transcoder";

@@ -9,9 +9,11 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use streamgate_contract::config::RoleConfig;
+use streamgate_contract::encryption::Protection;
 use streamgate_contract::job_files::{init_name, segment_name};
 use streamgate_contract::names;
 use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::stills::Still;
 use streamgate_dataplane::adapters::ethereum::Ethereum;
 use streamgate_dataplane::adapters::filesystem::Filesystem;
 use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
@@ -30,6 +32,9 @@ use super::engine::Files;
 pub struct Gate {
     /// Its address.
     pub url: String,
+    catalog: Arc<Sqlite3Catalog>,
+    objects: Arc<Filesystem>,
+    output: Output,
     _stop: DropGuard,
     _folder: tempfile::TempDir,
 }
@@ -67,14 +72,28 @@ fn config(url: &str) -> RoleConfig {
 }
 
 impl Gate {
-    /// Starts the roles with this output as the content `clip`.
+    /// Starts the roles with this output, whole, as the content `clip`.
     pub async fn with(plan: &Plan, files: &Files) -> Self {
+        let gate = Self::planned(plan, files, None).await;
+        for number in 0..plan.grid.segments {
+            gate.commit(number, files).await;
+        }
+        gate.publish().await;
+        gate
+    }
+
+    /// Starts the roles with the content `clip`, of which nothing but init segments is committed.
+    pub async fn planned(plan: &Plan, files: &Files, protection: Option<Protection>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await;
         let catalog = Arc::new(catalog.unwrap());
         let objects = Arc::new(Filesystem::open(folder.path().join("objects")).unwrap());
-        publish(&catalog, &objects, plan, files).await;
+        let output = add(&catalog, plan).await;
+        if let Some(protection) = protection {
+            let kept = catalog.keep_key(&output.job, &protection.key).await;
+            assert_eq!(kept.unwrap(), protection.key);
+        }
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -93,24 +112,78 @@ impl Gate {
         };
         let auth = Arc::new(auth::Auth::new(parts, &config, &registry).unwrap());
         let parts = streaming::Parts {
-            catalog,
-            objects,
+            catalog: catalog.clone(),
+            objects: objects.clone(),
             entitlements: auth.clone(),
             clock: Arc::new(SystemClock),
             playback_key: public,
             public_url: url.clone(),
             cache_bytes: 64 << 20,
+            settings: Default::default(),
         };
         let streaming = Arc::new(streaming::Streaming::new(parts, &registry).unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(streaming.clone().run(stop.clone()));
-        let router = auth::http::routes(auth).merge(streaming::http::routes(streaming));
+        let router = auth::http::routes(auth).fallback_service(streaming::http::service(streaming));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
+        let gate = Self {
             url,
+            catalog,
+            objects,
+            output,
             _stop: stop.drop_guard(),
             _folder: folder,
+        };
+        gate.commit_all(None, files).await;
+        gate.commit_stills(files).await;
+        gate
+    }
+
+    /// Commits segment `number` of every track that has one.
+    pub async fn commit(&self, number: u32, files: &Files) {
+        self.commit_all(Some(number), files).await;
+    }
+
+    async fn commit_all(&self, number: Option<u32>, files: &Files) {
+        for track in &self.output.plan.tracks {
+            if number.is_some_and(|n| n as usize + 1 >= track.starts.len()) {
+                continue;
+            }
+            let segment = store(&self.objects, &self.output, track, number, files).await;
+            assert!(
+                self.catalog
+                    .commit(&self.output.id, &segment)
+                    .await
+                    .unwrap()
+            );
         }
+    }
+
+    async fn commit_stills(&self, files: &Files) {
+        let Some(stills) = &self.output.plan.stills else {
+            return;
+        };
+        for still in Still::ALL {
+            let bytes = Bytes::from(files[&still.file()].clone());
+            let (output, said) = (&self.output, stills.plan(still));
+            let key = names::still_key(&output.content, &output.id, still, &said.sha256);
+            let place = ObjectKey::parse(&key).unwrap();
+            self.objects.put(&place, bytes).await.unwrap();
+            let segment = Segment {
+                track: still.track(),
+                number: None,
+                key,
+                bytes: said.bytes,
+                sha256: said.sha256.clone(),
+                head_bytes: None,
+            };
+            assert!(self.catalog.commit(&output.id, &segment).await.unwrap());
+        }
+    }
+
+    /// Closes the output.
+    pub async fn publish(&self) {
+        self.catalog.publish(&self.output.id).await.unwrap();
     }
 
     async fn post(&self, path: &str, token: &str, body: Value) -> Value {
@@ -143,7 +216,7 @@ impl Gate {
     }
 }
 
-async fn publish(catalog: &Sqlite3Catalog, objects: &Filesystem, plan: &Plan, files: &Files) {
+async fn add(catalog: &Sqlite3Catalog, plan: &Plan) -> Output {
     let content = Content {
         id: "clip".parse().unwrap(),
         title: "Clip".into(),
@@ -160,15 +233,7 @@ async fn publish(catalog: &Sqlite3Catalog, objects: &Filesystem, plan: &Plan, fi
         plan: plan.clone(),
         complete: false,
     };
-    let output = catalog.plan_output(&output).await.unwrap();
-    for track in &plan.tracks {
-        let segments = 0..track.starts.len() as u32 - 1;
-        for number in std::iter::once(None).chain(segments.map(Some)) {
-            let segment = store(objects, &output, track, number, files).await;
-            assert!(catalog.commit(&output.id, &segment).await.unwrap());
-        }
-    }
-    catalog.publish(&output.id).await.unwrap();
+    catalog.plan_output(&output).await.unwrap()
 }
 
 async fn store(
@@ -190,6 +255,7 @@ async fn store(
         Some(number) => names::segment_key(content, id, &track.id, number, &sha256),
     };
     let length = bytes.len() as u64;
+    let head_bytes = number.and_then(|_| head(&bytes));
     objects
         .put(&ObjectKey::parse(&key).unwrap(), bytes)
         .await
@@ -201,5 +267,22 @@ async fn store(
         key,
         bytes,
         sha256,
+        head_bytes,
+    }
+}
+
+/// End of the first `mdat` box, as the courier finds it; none in what is encrypted as a whole.
+fn head(segment: &[u8]) -> Option<u64> {
+    let mut at = 0;
+    loop {
+        let kind = segment.get(at + 4..at + 8)?;
+        let size = segment[at..at + 4]
+            .try_into()
+            .ok()
+            .map(u32::from_be_bytes)?;
+        at += usize::try_from(size).ok().filter(|size| *size >= 8)?;
+        if kind == b"mdat" {
+            return Some(at as u64);
+        }
     }
 }

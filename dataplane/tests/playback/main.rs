@@ -5,3 +5,4 @@
 mod engine;
 mod gate;
 mod play;
+mod serve;

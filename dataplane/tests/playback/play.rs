@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use m3u8_rs::{MasterPlaylist, MediaPlaylist, parse_master_playlist_res, parse_media_playlist_res};
+use m3u8_rs::{
+    MasterPlaylist, MediaPlaylist, VariantStream, parse_master_playlist_res,
+    parse_media_playlist_res,
+};
 use streamgate_contract::plan::{Media, Plan};
 
 use super::engine;
@@ -58,10 +61,56 @@ fn times(url: &str, stream: &str) -> Vec<f64> {
     text.lines().filter(|l| !l.is_empty()).map(number).collect()
 }
 
+fn rungs(master: &MasterPlaylist) -> impl Iterator<Item = &VariantStream> {
+    master.variants.iter().filter(|variant| !variant.is_i_frame)
+}
+
+/// Each range of a list of I-frames is, behind the init segment, one picture that needs no other.
+async fn every_iframe_stands_alone(url: &str, master: &MasterPlaylist, plan: &Plan) {
+    let lists = master.variants.iter().filter(|variant| variant.is_i_frame);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iframe.mp4");
+    let mut seen = 0;
+    for variant in lists {
+        let list = media(&url.replace("master.m3u8", &variant.uri)).await;
+        assert_eq!(list.segments.len(), plan.grid.segments as usize);
+        let mut init = Vec::new();
+        for segment in &list.segments {
+            if let Some(map) = &segment.map {
+                init = part(&url.replace("master.m3u8", &map.uri), None).await;
+            }
+            let range = segment.byte_range.as_ref().unwrap();
+            let head = part(
+                &url.replace("master.m3u8", &segment.uri),
+                Some(range.length),
+            )
+            .await;
+            std::fs::write(&file, [init.clone(), head].concat()).unwrap();
+            let show = ["-show_entries", "frame=pict_type", "-of", "csv=p=0"];
+            let frames = output("ffprobe", &[&show[..], &[file.to_str().unwrap()]].concat());
+            assert_eq!(frames.trim_end_matches([',', '\n']), "I", "{}", segment.uri);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 4 * plan.grid.segments);
+}
+
+/// The first bytes of a file, or all.
+async fn part(url: &str, bytes: Option<u64>) -> Vec<u8> {
+    let request = reqwest::Client::new().get(url);
+    let request = match bytes {
+        Some(bytes) => request.header("range", format!("bytes=0-{}", bytes - 1)),
+        None => request,
+    };
+    let response = request.send().await.unwrap();
+    assert!(response.status().is_success());
+    response.bytes().await.unwrap().to_vec()
+}
+
 /// Every rung has each frame once, one frame length apart, over all seams.
 fn every_rung_has_every_frame(url: &str, master: &MasterPlaylist) {
-    assert_eq!(master.variants.len(), 4);
-    for variant in &master.variants {
+    assert_eq!(rungs(master).count(), 4);
+    for variant in rungs(master) {
         let times = times(&url.replace("master.m3u8", &variant.uri), "v");
         assert_eq!(times.len(), FRAMES, "{}", variant.uri);
         // FFmpeg 5.1 learns from the second fragment by how much B-frames are ahead and moves what
@@ -118,7 +167,7 @@ fn rates_are_measured(master: &MasterPlaylist, plan: &Plan) {
         Media::Video { max_kbps, .. } => Some(u64::from(max_kbps) * 1_000),
         Media::Audio { .. } => None,
     });
-    for (variant, cap) in master.variants.iter().zip(caps) {
+    for (variant, cap) in rungs(master).zip(caps) {
         let average = variant.average_bandwidth.unwrap();
         assert!(average <= variant.bandwidth, "{}", variant.uri);
         assert!(
@@ -131,13 +180,16 @@ fn rates_are_measured(master: &MasterPlaylist, plan: &Plan) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_plays_every_rung_to_the_end_in_ffmpeg() {
-    let (plan, files) = tokio::task::spawn_blocking(engine::output).await.unwrap();
+    let (plan, files) = tokio::task::spawn_blocking(|| engine::output(None))
+        .await
+        .unwrap();
     let gate = Gate::with(&plan, &files).await;
     let url = gate.playback().await;
     let master = master(&url).await;
     every_rung_has_every_frame(&url, &master);
     every_length_is_true(&url, &plan).await;
     rates_are_measured(&master, &plan);
+    every_iframe_stands_alone(&url, &master, &plan).await;
 
     // All rungs and the audio at once, decoded to the end.
     output(
@@ -157,7 +209,7 @@ async fn an_owner_plays_every_rung_to_the_end_in_ffmpeg() {
             "-nostdin", "-xerror", "-i", &manifest, "-map", "0", "-f", "null", "-",
         ],
     );
-    for rung in 0..master.variants.len() {
+    for rung in 0..rungs(&master).count() {
         let times = times(&manifest, &format!("v:{rung}"));
         assert_eq!(times.len(), FRAMES, "rung {rung} of the manifest");
     }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
-use streamgate_dataplane::ports::catalog::{Contents, Upload, Uploads};
+use streamgate_dataplane::ports::catalog::library::{Library, Page};
+use streamgate_dataplane::ports::catalog::{Upload, Uploads};
 use streamgate_dataplane::ports::objects::ObjectKey;
 
 use crate::client::Tus;
@@ -146,7 +147,8 @@ impl Run {
         let prefix = ObjectKey::parse("uploads").unwrap();
         assert_eq!(store.list(&prefix).await.unwrap(), parts, "strays");
         let catalog = self.place.catalog().await;
-        assert_eq!(catalog.contents().await.unwrap().len(), self.uploads.len());
+        let contents = catalog.page(&Page::newest(200)).await.unwrap();
+        assert_eq!(contents.len(), self.uploads.len());
         let outbox = catalog.outbox(1_000).await.unwrap();
         assert_eq!(outbox.len(), self.uploads.len());
     }

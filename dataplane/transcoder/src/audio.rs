@@ -175,7 +175,7 @@ impl<'a> Work<'a> {
         };
         let encoder = SoundEncoder::of(&settings)?;
         let headers = encoder.headers();
-        self.check_init(&Make::encoded(&settings, &encoder, &headers))?;
+        self.check_init(&Make::encoded(&settings, &encoder, &headers), outbox)?;
         let cutter = Cutter::new(self.track, encoder.framing(), outbox);
         let end = self.track.starts.last().copied().unwrap_or(0);
         let mut timeline = Timeline::new(encoder, cutter, end);
@@ -185,15 +185,16 @@ impl<'a> Work<'a> {
 
     fn passed(&self, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
         let pass = passthrough::open(source, self.facts, self.origin)?;
-        self.check_init(&pass.make_as(self.kbps))?;
+        self.check_init(&pass.make_as(self.kbps), outbox)?;
         let mut cutter = Cutter::new(self.track, pass.framing, outbox);
         pass.copy(source, &mut cutter)?;
         cutter.finish()
     }
 
     /// The init segment this run would need must be the one that was published.
-    fn check_init(&self, make: &Make) -> Result<(), EngineError> {
+    fn check_init(&self, make: &Make, outbox: &Outbox) -> Result<(), EngineError> {
         let init = make.init(&self.facts.language)?;
+        let init = outbox.sealed_init(&self.track.id, init)?;
         match hex::encode(Sha256::digest(&init)) == self.track.init_sha256 {
             true => Ok(()),
             false => Err(EngineError::InitMismatch(self.track.id.clone())),

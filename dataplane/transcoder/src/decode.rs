@@ -81,7 +81,11 @@ fn next_of(input: &mut MediaInput, stream: usize) -> Result<Option<ff::Packet>, 
 
 /// An index is sorted by decoding time, which lies before presentation: the first try may land on
 /// a key frame after `pts`, whose leading pictures would be lost. So go back until it does not.
-fn seek_to_key(input: &mut MediaInput, stream: usize, pts: i64) -> Result<ff::Packet, EngineError> {
+pub(crate) fn seek_to_key(
+    input: &mut MediaInput,
+    stream: usize,
+    pts: i64,
+) -> Result<ff::Packet, EngineError> {
     let mut target = pts;
     for _ in 0..64 {
         input.seek(stream, target)?;

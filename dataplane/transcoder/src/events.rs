@@ -1,28 +1,35 @@
 //! The engine's side of the shared folder: files renamed into place, one event a line, and a
 //! bound on what lies there undelivered, since the folder's volume is small.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use streamgate_contract::encryption::Protected;
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::job_files::{self, Event, SegmentName};
-use streamgate_contract::plan::Plan;
+use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::stills::Still;
 
 use crate::error::{EngineError, WithFile};
+use crate::seal::Seal;
 
 /// Most segments that may wait for delivery.
 const MAX_WAITING: usize = 64;
+/// How often the first frame is looked for.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// Where results go.
 pub struct Outbox {
     out: PathBuf,
     events: Mutex<File>,
     committed: BTreeSet<SegmentName>,
+    seal: Option<Seal>,
     frames: AtomicU64,
     of: AtomicU64,
     skipped: AtomicU64,
@@ -30,7 +37,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Opens the outbox of a work folder; `committed` segments are not written again.
-    pub fn open(work: &std::path::Path, committed: &[SegmentName]) -> Result<Self, EngineError> {
+    pub fn open(work: &Path, committed: &[SegmentName]) -> Result<Self, EngineError> {
         let out = work.join(job_files::OUT);
         fs::create_dir_all(&out).doing("make the out folder")?;
         let events = OpenOptions::new()
@@ -42,10 +49,37 @@ impl Outbox {
             out,
             events: Mutex::new(events),
             committed: committed.iter().cloned().collect(),
+            seal: None,
             frames: AtomicU64::new(0),
             of: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
         })
+    }
+
+    /// The same outbox; everything that leaves is encrypted.
+    pub fn sealed(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
+    }
+
+    /// How what leaves is encrypted.
+    pub fn protected(&self) -> Option<Protected> {
+        self.seal.as_ref().map(Seal::public)
+    }
+
+    /// Hears of the tracks before anything of them leaves.
+    pub fn learn(&self, tracks: &[TrackPlan]) -> Result<(), EngineError> {
+        match &self.seal {
+            Some(seal) => tracks.iter().try_for_each(|track| seal.learn(track)),
+            None => Ok(()),
+        }
+    }
+
+    /// An init segment as it leaves.
+    pub fn sealed_init(&self, track: &TrackId, bytes: Vec<u8>) -> Result<Vec<u8>, EngineError> {
+        match &self.seal {
+            Some(seal) => seal.init(track, bytes),
+            None => Ok(bytes),
+        }
     }
 
     /// This segment is committed already.
@@ -64,6 +98,11 @@ impl Outbox {
         while self.waiting()? >= MAX_WAITING {
             std::thread::sleep(Duration::from_millis(50));
         }
+        let sealed = match &self.seal {
+            Some(seal) => Cow::Owned(seal.segment(track, number, bytes)?),
+            None => Cow::Borrowed(bytes),
+        };
+        let bytes = &*sealed;
         self.put(&job_files::segment_name(track, number), bytes)?;
         self.event(&Event::Segment {
             track: track.clone(),
@@ -72,9 +111,14 @@ impl Outbox {
         })
     }
 
-    /// Puts an init segment in place.
+    /// Puts an init segment in place, as [`Self::sealed_init`] made it.
     pub fn init(&self, track: &TrackId, bytes: &[u8]) -> Result<(), EngineError> {
         self.put(&job_files::init_name(track), bytes)
+    }
+
+    /// Puts a still image in place.
+    pub fn still(&self, still: Still, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put(&still.file(), bytes)
     }
 
     /// Puts the plan in place and says so.
@@ -109,11 +153,16 @@ impl Outbox {
         self.frames.fetch_add(frames, Ordering::Relaxed);
     }
 
-    /// Writes progress about once a second until `stop` says so.
+    /// Writes progress until `stop` says so: the first frame at once, then about once a second.
     pub fn report(&self, stop: &dyn Fn(Duration) -> bool) {
         let mut last = (Instant::now(), self.skipped.load(Ordering::Relaxed));
-        while !stop(Duration::from_secs(1)) {
+        let mut wait = FIRST_LOOK;
+        while !stop(wait) {
+            if wait == FIRST_LOOK && self.frames.load(Ordering::Relaxed) == last.1 {
+                continue;
+            }
             last = self.progress(last);
+            wait = Duration::from_secs(1);
         }
         self.progress(last);
     }
@@ -125,7 +174,12 @@ impl Outbox {
         let fps = frames.saturating_sub(before) as f64 / seconds;
         if of > 0 {
             // Progress that cannot be written is no reason to stop; a segment's event is.
-            drop(self.event(&Event::Progress { frames, of, fps }));
+            drop(self.event(&Event::Progress {
+                frames,
+                of,
+                fps,
+                cpu_milliseconds: cpu_milliseconds(),
+            }));
         }
         (now, frames)
     }
@@ -146,4 +200,11 @@ impl Outbox {
         let segment = |e: &fs::DirEntry| e.path().extension().is_some_and(|x| x == "m4s");
         Ok(entries.flatten().filter(segment).count())
     }
+}
+
+/// CPU time this process took so far.
+fn cpu_milliseconds() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }

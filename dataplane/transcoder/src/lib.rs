@@ -18,8 +18,10 @@ pub mod probe;
 pub mod run;
 pub mod sandbox;
 pub mod scale;
+pub mod seal;
 pub mod source;
 pub mod steps;
+pub mod stills;
 pub mod treat;
 pub mod video;
 

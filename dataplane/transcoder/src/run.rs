@@ -16,6 +16,7 @@ use streamgate_contract::job_files::{self, Event, GiveUp, Order, SegmentName, Te
 use crate::engine;
 use crate::error::{EngineError, WithFile};
 use crate::events::Outbox;
+use crate::seal::Seal;
 use crate::source::Source;
 use crate::steps::{self, Span};
 
@@ -75,7 +76,7 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
     engine::prepare()?;
     let order = order(work, wait)?;
     let source = Source::whole(&work.join(job_files::SOURCE))?;
-    let outbox = Outbox::open(work, committed(&order))?;
+    let outbox = Outbox::open(work, committed(&order))?.sealed(seal(work)?);
     let planned = reported(&outbox, || obey(&order, &source, &outbox))?;
     outbox.event(&Event::Done)?;
     while !work.join(job_files::COMMITTED).exists() {
@@ -85,6 +86,19 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
         message.write(&termination);
     }
     Ok(())
+}
+
+/// What the output is encrypted with; the courier puts it in place before the order.
+fn seal(work: &Path) -> Result<Option<Seal>, EngineError> {
+    let path = work.join(job_files::PROTECTION);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read(&path).doing("read the protection")?;
+    // The message of the parser might show the key.
+    let unclear = |_| EngineError::Settings("the protection is not understood".into());
+    let protection = serde_json::from_slice(&text).map_err(unclear)?;
+    Ok(Some(Seal::new(protection)))
 }
 
 fn committed(order: &Order) -> &[SegmentName] {

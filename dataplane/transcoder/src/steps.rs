@@ -7,6 +7,7 @@ use std::thread;
 
 use streamgate_contract::job_files::SegmentName;
 use streamgate_contract::plan::{ByteRange, Plan, PlanRequest, SpanWork};
+use streamgate_contract::stills::Still;
 
 use crate::error::EngineError;
 use crate::events::Outbox;
@@ -17,9 +18,13 @@ use crate::{audio, engine, probe, video};
 /// at once, sound and picture side by side, so that the first segment is playable early.
 pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
     let scan = probe::scan(source, &request.limits)?;
-    let made = make::plan(source, scan, request)?;
+    let made = make::plan(source, scan, request, outbox)?;
     for (track, bytes) in made.plan.tracks.iter().zip(&made.inits) {
         outbox.init(&track.id, bytes)?;
+    }
+    if let Some(stills) = &made.stills {
+        outbox.still(Still::Poster, &stills.poster)?;
+        outbox.still(Still::Storyboard, &stills.storyboard)?;
     }
     outbox.plan(&made.plan)?;
     if made.plan.encodes_at_once() {
@@ -61,6 +66,12 @@ pub struct Span<'a> {
 /// Does one span.
 pub fn encode(source: &Source, span: &Span, outbox: &Outbox) -> Result<(), EngineError> {
     engine::check(span.plan)?;
+    if span.plan.protected != outbox.protected() {
+        return Err(EngineError::Settings(
+            "the plan's encryption is not that of the order; plan the job again".into(),
+        ));
+    }
+    outbox.learn(&span.plan.tracks)?;
     let source = source.limited(span.plan.source.bytes, span.bytes);
     match span.work {
         SpanWork::Video {

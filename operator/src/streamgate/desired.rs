@@ -93,15 +93,14 @@ fn data_owner(gate: &ValidatedGate) -> Option<OwnerReference> {
 
 /// The URL of the spec, else the one the cluster's name service gives the public Service.
 fn public_url(gate: &ValidatedGate) -> String {
-    let cluster = || {
-        format!(
-            "http://{}.{}.svc",
-            services::gateway_name(gate),
-            gate.namespace
-        )
+    let exposure = &gate.spec.exposure;
+    let scheme = match exposure.tls_secret_name {
+        Some(_) => "https",
+        None => "http",
     };
-    let asked = gate.spec.exposure.public_url.clone();
-    asked.unwrap_or_else(cluster)
+    let host = services::gateway_name(gate);
+    let cluster = || format!("{scheme}://{host}.{}.svc", gate.namespace);
+    exposure.public_url.clone().unwrap_or_else(cluster)
 }
 
 #[cfg(test)]

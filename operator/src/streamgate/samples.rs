@@ -81,12 +81,18 @@ audit:
   mode: Batch
   retentionDays: 30
   maxBytes: 2097152
+playback:
+  allowedOrigins: ["https://player.example"]
+  streamsPerViewer: 3
+  bytesPerSecond: 2000000
+  bind: [Address]
+  countryHeader: cf-ipcountry
 components:
   all:
     resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {memory: 2Gi}}
     nodeSelector: {disk: ssd}
     priorityClassName: streaming
-exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080}
+exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
   renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
   ladder: Auto
@@ -101,6 +107,10 @@ transcode:
   parallelism: 2
   sandbox: BestEffort
   resources: {requests: {cpu: "1"}, limits: {memory: 1Gi}}
+  scheduling:
+    nodeSelector: {encoders: "yes"}
+    tolerations: [{key: spot, operator: Equal, value: "yes", effect: NoSchedule}]
+    priorityClassName: batch
 allowedNamespaces: [team-a]
 log: debug
 dataPolicy: Delete

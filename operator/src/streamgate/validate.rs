@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use streamgate_contract::renditions::Rendition;
 use streamgate_contract::{ContentId, knobs};
+use streamgate_crds::scheduling::{Scheduling, TolerationOperator};
 use streamgate_crds::stream_gate::{Chain, Resources, ServiceType, TranscodeDefaults};
 use streamgate_crds::{StreamGate, StreamGateSpec};
 
@@ -194,6 +195,12 @@ fn exposure(spec: &StreamGateSpec, problems: &mut Problems) {
         "spec.exposure.publicUrl",
         "must name a host and nothing secret: write scheme://host[:port][/path]",
     );
+    let plain = exposure.public_url.as_deref();
+    problems.unless(
+        exposure.tls_secret_name.is_none() || plain.is_none_or(|url| url.starts_with("https://")),
+        "spec.exposure.publicUrl",
+        "must begin with https:// when tlsSecretName is set, for the gate speaks TLS alone then",
+    );
 }
 
 fn sign_in(spec: &StreamGateSpec, problems: &mut Problems) {
@@ -234,20 +241,44 @@ fn storage(spec: &StreamGateSpec, problems: &mut Problems) {
 fn components(spec: &StreamGateSpec, problems: &mut Problems) {
     for (role, component) in &spec.components {
         let field = format!("spec.components.{role}");
-        let selector = &component.node_selector;
-        problems.unless(
-            selector
-                .iter()
-                .all(|(k, v)| is_label_key(k) && is_label_value(v)),
-            &format!("{field}.nodeSelector"),
-            "holds a key or value that no node label can have",
-        );
+        node_selector(&component.node_selector, &field, problems);
         resources(component.resources.as_ref(), &field, problems);
     }
     resources(
         spec.transcode.resources.as_ref(),
         "spec.transcode",
         problems,
+    );
+    scheduling(&spec.transcode.scheduling, problems);
+}
+
+fn scheduling(scheduling: &Scheduling, problems: &mut Problems) {
+    let field = "spec.transcode.scheduling";
+    node_selector(&scheduling.node_selector, field, problems);
+    for (at, toleration) in scheduling.tolerations.iter().enumerate() {
+        let field = format!("{field}.tolerations[{at}]");
+        let exists = toleration.operator == TolerationOperator::Exists;
+        problems.unless(
+            toleration.key.as_deref().map_or(exists, is_label_key),
+            &format!("{field}.key"),
+            "must be the key of a taint; without a key write operator: Exists",
+        );
+        let value = toleration.value.as_deref().unwrap_or_default();
+        problems.unless(
+            is_label_value(value) && (value.is_empty() || !exists),
+            &format!("{field}.value"),
+            "must be the value of a taint, and absent with operator: Exists",
+        );
+    }
+}
+
+fn node_selector(selector: &BTreeMap<String, String>, field: &str, problems: &mut Problems) {
+    problems.unless(
+        selector
+            .iter()
+            .all(|(k, v)| is_label_key(k) && is_label_value(v)),
+        &format!("{field}.nodeSelector"),
+        "holds a key or value that no node label can have",
     );
 }
 

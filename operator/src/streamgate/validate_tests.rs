@@ -28,6 +28,16 @@ fn the_defaults_and_the_sample_are_valid() {
 }
 
 #[test]
+fn tolerations_that_no_taint_could_match_are_refused() {
+    let toleration = |words: Value| json!({"transcode": {"scheduling": {"tolerations": [words]}}});
+    let field = "spec.transcode.scheduling.tolerations[0]";
+    refused(toleration(json!({"value": "x"})), &format!("{field}.key"));
+    let exists = json!({"key": "spot", "operator": "Exists", "value": "x"});
+    refused(toleration(exists), &format!("{field}.value"));
+    assert!(problems(toleration(json!({"operator": "Exists"}))).is_empty());
+}
+
+#[test]
 fn one_chain_id_has_one_entry() {
     let chain = |name: &str| json!({"name": name, "chainId": 1, "rpcUrls": ["http://node"]});
     refused(
@@ -88,6 +98,16 @@ fn a_node_port_needs_a_service_type_that_has_one() {
     assert!(
         problems(json!({"exposure": {"nodePort": 30080, "serviceType": "NodePort"}})).is_empty()
     );
+}
+
+#[test]
+fn a_gate_that_speaks_tls_is_reached_by_https() {
+    refused(
+        json!({"exposure": {"publicUrl": "http://watch.example", "tlsSecretName": "watch"}}),
+        "spec.exposure.publicUrl: must begin with https://",
+    );
+    let exposure = json!({"publicUrl": "https://watch.example", "tlsSecretName": "watch"});
+    assert!(problems(json!({"exposure": exposure})).is_empty());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use streamgate_contract::names::{self, Step as Stage};
 use streamgate_contract::{exit, labels, roles};
+use streamgate_crds::scheduling::Scheduling;
 use streamgate_crds::stream_gate::{Resources, Sandbox, StreamGate, TranscodeDefaults};
 use streamgate_crds::{TranscodeJob, TranscodeJobSpec};
 
@@ -177,6 +178,7 @@ fn pod(recipe: &Recipe<'_>) -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     });
+    place(&mut pod, recipe);
     let token = json!({"name": "token", "projected": {
         "defaultMode": 0o440,
         "sources": [{"serviceAccountToken": {
@@ -200,6 +202,25 @@ fn pod(recipe: &Recipe<'_>) -> Value {
         }
     }
     pod
+}
+
+/// Where the pod may run and how soon: the job's own class goes before the gate's.
+fn place(pod: &mut Value, recipe: &Recipe<'_>) {
+    let Scheduling {
+        node_selector,
+        tolerations,
+        priority_class_name,
+    } = &recipe.gate.transcode.scheduling;
+    if !node_selector.is_empty() {
+        pod["nodeSelector"] = json!(node_selector);
+    }
+    if !tolerations.is_empty() {
+        pod["tolerations"] = json!(tolerations);
+    }
+    let own = recipe.owner.spec.priority_class_name.as_ref();
+    if let Some(class) = own.or(priority_class_name.as_ref()) {
+        pod["priorityClassName"] = json!(class);
+    }
 }
 
 fn claim<'a>(recipe: &'a Recipe<'_>) -> Option<&'a str> {
@@ -315,14 +336,21 @@ mod tests {
         .unwrap()
     }
 
-    fn built(stage: Stage, source: Value) -> Job {
-        let gate = GateFacts {
+    fn gate() -> GateFacts {
+        GateFacts {
             name: "demo".into(),
             namespace: "media".into(),
             uid: "gate-uid".into(),
             version: "2.0.0".into(),
             transcode: TranscodeDefaults::default(),
-        };
+        }
+    }
+
+    fn built(stage: Stage, source: Value) -> Job {
+        job_of(&owner(source), &gate(), stage)
+    }
+
+    fn job_of(owner: &TranscodeJob, gate: &GateFacts, stage: Stage) -> Job {
         let settings = Settings {
             dataplane_image: "streamgate-dataplane".into(),
             transcoder_image: "streamgate-transcoder".into(),
@@ -331,12 +359,12 @@ mod tests {
             watch_namespace: None,
         };
         job(&Recipe {
-            owner: &owner(source),
+            owner,
             attempt: 0,
             stage,
             spans: 4,
             version: "1.0.0",
-            gate: &gate,
+            gate,
             settings: &settings,
         })
         .unwrap()
@@ -362,6 +390,26 @@ mod tests {
         is_golden("plan.yaml", &built(Stage::Plan, claim.clone()));
         is_golden("encode.yaml", &built(Stage::Encode, upload.clone()));
         is_golden("publish.yaml", &built(Stage::Publish, claim));
+    }
+
+    #[test]
+    fn pods_go_where_the_gate_says_and_in_the_order_the_job_says() {
+        let spot = json!({"key": "spot", "operator": "Exists", "effect": "NoSchedule"});
+        let scheduling = json!({"nodeSelector": {"encoders": "yes"}, "tolerations": [spot],
+            "priorityClassName": "batch"});
+        let pod = |class: Option<&str>| {
+            let mut gate = gate();
+            gate.transcode.scheduling = serde_json::from_value(scheduling.clone()).unwrap();
+            let mut owner = owner(json!({"upload": {"id": "u1"}}));
+            owner.spec.priority_class_name = class.map(str::to_owned);
+            let job = job_of(&owner, &gate, Stage::Publish);
+            job.spec.unwrap().template.spec.unwrap()
+        };
+        let usual = pod(None);
+        assert_eq!(usual.priority_class_name.as_deref(), Some("batch"));
+        assert_eq!(usual.node_selector.unwrap()["encoders"], "yes");
+        assert_eq!(json!(usual.tolerations.unwrap()), json!([spot]));
+        assert_eq!(pod(Some("now")).priority_class_name.as_deref(), Some("now"));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The words of a TranscodeJob's status: phases, conditions, messages, Events.
 
 use k8s_openapi::jiff::Timestamp;
-use streamgate_contract::job_files::Published;
+use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::PlanSummary;
 use streamgate_crds::conditions::{
     self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED, Saying, reason,
 };
-use streamgate_crds::transcode_job::{OutputStatus, Phase, PlanStatus, TranscodeJobStatus};
+use streamgate_crds::transcode_job::{
+    CostStatus, OutputStatus, Phase, PlanStatus, TranscodeJobStatus,
+};
 
 use crate::events::Notice;
 
@@ -142,6 +144,16 @@ pub fn output(published: &Published) -> OutputStatus {
         id: published.output.chars().take(63).collect(),
         segments: i32::try_from(published.segments).unwrap_or(i32::MAX),
         bytes: i64::try_from(published.bytes).unwrap_or(i64::MAX),
+    }
+}
+
+/// What the job's pods took, as the status shows it.
+pub fn cost(usage: &Usage) -> CostStatus {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    CostStatus {
+        cpu_seconds: whole(usage.cpu_milliseconds.div_ceil(1_000)),
+        pod_seconds: whole(usage.pod_milliseconds.div_ceil(1_000)),
+        fetched_bytes: whole(usage.fetched_bytes),
     }
 }
 

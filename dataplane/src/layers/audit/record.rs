@@ -11,7 +11,7 @@ use streamgate_contract::roles::Role;
 
 use super::pseudonym::Pseudonyms;
 use crate::error::Reason;
-use crate::layers::request_id::RequestId;
+use crate::layers::arrival::Arrival;
 use crate::layers::routes::{Route, UNMATCHED};
 use crate::ports::audit_log::{Actor, EventKind, Outcome, Record, Stage, now};
 
@@ -37,9 +37,8 @@ impl Facts {
     ) -> Self {
         let method = request.method().as_str();
         let mut details = Map::new();
-        let id = request.extensions().get::<RequestId>();
-        if let Some(id) = id.and_then(|id| id.0.to_str().ok()) {
-            details.insert("requestId".to_owned(), id.into());
+        if let Some(arrival) = request.extensions().get::<Arrival>() {
+            details.insert("requestId".to_owned(), arrival.id.as_str().into());
         }
         details.insert("level".to_owned(), format!("{level:?}").into());
         Self {

@@ -1,8 +1,13 @@
 //! What every catalog must do. An adapter's test hands in an empty catalog.
 
+use streamgate_contract::encryption::{ContentKey, Hex16};
+use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
+use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload, UploadPart};
+
+mod library;
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -58,6 +63,7 @@ pub fn segment(track: &str, number: Option<u32>, sha256: &str) -> Segment {
         key: format!("contents/c/o/{track}/{number:?}"),
         bytes: 1_000,
         sha256: sha256.into(),
+        head_bytes: number.map(|_| 100),
     }
 }
 
@@ -67,12 +73,15 @@ pub async fn run(catalog: &dyn Catalog) {
     a_job_content_keeps_its_namespace(catalog).await;
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
+    what_pods_took_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
+    the_first_key_of_a_job_stays(catalog).await;
     parts_append_in_order_only(catalog).await;
     the_last_part_grows_by_replacement(catalog).await;
     completion_is_one_transaction(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
+    library::run(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
@@ -83,21 +92,18 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
         Err(CatalogError::Conflict { .. })
     ));
     assert_eq!(catalog.content(&one.id).await.unwrap(), one);
-    assert_eq!(catalog.contents().await.unwrap(), vec![one.clone()]);
-    let mut renamed = one.clone();
-    renamed.title = "Another".into();
+    let listed = catalog.page(&Page::newest(9)).await.unwrap();
+    assert_eq!((listed.len(), &listed[0].entry.content), (1, &one));
+    let before = catalog.entry(&one.id).await.unwrap();
+    let mut renamed = before.clone();
+    renamed.content.title = "Another".into();
     let epoch = catalog.epoch().await.unwrap();
-    assert!(catalog.change_content(&one, &renamed).await.unwrap());
-    assert!(
-        !catalog.change_content(&one, &renamed).await.unwrap(),
-        "stale"
-    );
-    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed);
-    assert_eq!(
-        catalog.epoch().await.unwrap(),
-        epoch,
-        "nobody need be asked"
-    );
+    assert!(catalog.change_entry(&before, &renamed).await.unwrap());
+    let stale = catalog.change_entry(&before, &renamed).await;
+    assert!(!stale.unwrap(), "stale");
+    assert_eq!(catalog.content(&one.id).await.unwrap(), renamed.content);
+    let same = catalog.epoch().await.unwrap() == epoch;
+    assert!(same, "nobody need be asked");
     withdraw(catalog, one.id.as_str()).await;
     let state = catalog.content(&one.id).await.unwrap().state;
     assert_eq!(state, ContentState::Withdrawn);
@@ -106,10 +112,10 @@ async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
 
 /// Takes a content down.
 pub async fn withdraw(catalog: &dyn Catalog, id: &str) {
-    let before = catalog.content(&id.parse().unwrap()).await.unwrap();
+    let before = catalog.entry(&id.parse().unwrap()).await.unwrap();
     let mut after = before.clone();
-    after.state = ContentState::Withdrawn;
-    assert!(catalog.change_content(&before, &after).await.unwrap());
+    after.content.state = ContentState::Withdrawn;
+    assert!(catalog.change_entry(&before, &after).await.unwrap());
 }
 
 async fn a_job_content_keeps_its_namespace(catalog: &dyn Catalog) {
@@ -178,6 +184,28 @@ async fn the_first_commit_wins(catalog: &dyn Catalog) {
     assert_eq!(catalog.segments(&o1).await.unwrap(), [stored]);
 }
 
+async fn what_pods_took_adds_up(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let took = |cpu_milliseconds, pod_milliseconds, fetched_bytes| Usage {
+        cpu_milliseconds,
+        pod_milliseconds,
+        fetched_bytes,
+    };
+    assert_eq!(catalog.usage(&o1).await.unwrap(), Usage::default());
+    // A courier that was started again knows less of its pod.
+    for (pod, usage) in [
+        ("a", took(5, 9, 100)),
+        ("b", took(1, 2, 3)),
+        ("a", took(7, 4, 0)),
+    ] {
+        catalog.note_usage(&o1, pod, &usage).await.unwrap();
+    }
+    assert_eq!(catalog.usage(&o1).await.unwrap(), took(8, 11, 103));
+    let unknown = "unknown".parse().unwrap();
+    let outcome = catalog.note_usage(&unknown, "a", &took(1, 1, 1)).await;
+    assert!(outcome.is_err(), "{outcome:?}");
+}
+
 async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
     let o1 = "o1".parse().unwrap();
     let rest = [
@@ -208,6 +236,30 @@ async fn publishing_needs_every_segment(catalog: &dyn Catalog) {
         (content.state, content.current_output),
         (ContentState::Published, Some(o1))
     );
+}
+
+async fn the_first_key_of_a_job_stays(catalog: &dyn Catalog) {
+    let key = |n: u8| ContentKey {
+        id: Hex16::new([n; 16]),
+        key: Hex16::new([n + 1; 16]),
+    };
+    let kept = catalog.keep_key("keyed-job", &key(1)).await.unwrap();
+    assert_eq!(kept, key(1));
+    assert_eq!(
+        catalog.keep_key("keyed-job", &key(3)).await.unwrap(),
+        key(1)
+    );
+    let content = content("keyed");
+    catalog.create_content(&content).await.unwrap();
+    for (output, job, expected) in [
+        ("keyed-o", "keyed-job", Some(key(1))),
+        ("open-o", "open-job", None),
+    ] {
+        let output = self::output(output, "keyed", job);
+        assert_eq!(catalog.key_of(&output.id).await.unwrap(), None);
+        catalog.plan_output(&output).await.unwrap();
+        assert_eq!(catalog.key_of(&output.id).await.unwrap(), expected);
+    }
 }
 
 async fn parts_append_in_order_only(catalog: &dyn Catalog) {
@@ -294,7 +346,8 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
     ));
 }
 
-fn upload(id: &str) -> Upload {
+/// An upload of ten bytes.
+pub fn upload(id: &str) -> Upload {
     Upload {
         id: id.parse().unwrap(),
         owner: "0xa".into(),
@@ -306,7 +359,8 @@ fn upload(id: &str) -> Upload {
     }
 }
 
-fn part(key: &str, bytes: u64) -> UploadPart {
+/// A part.
+pub fn part(key: &str, bytes: u64) -> UploadPart {
     UploadPart {
         key: key.into(),
         bytes,

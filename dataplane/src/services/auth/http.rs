@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,9 +14,10 @@ use serde_json::json;
 use streamgate_contract::ContentId;
 
 use super::error::AuthError;
-use super::{Auth, Profile, merkle};
+use super::{Auth, Playback, Profile, merkle};
 use crate::error::{Kind, Problem};
-use crate::layers::authenticate::{SESSION_COOKIE, session_token};
+use crate::layers::authenticate::{PLAYBACK_COOKIE, SESSION_COOKIE, session_token};
+use crate::layers::circumstances::Bindings;
 use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::IdentityError;
@@ -190,21 +191,51 @@ struct PlaybackRequest {
     content: ContentId,
     #[serde(default)]
     proofs: Proofs,
+    /// The handle comes as a cookie for the content's path alone, not in the URL.
+    #[serde(default)]
+    cookie: bool,
 }
 
 async fn playback(
     State(auth): State<Arc<Auth>>,
     headers: HeaderMap,
+    extensions: Extensions,
     request: Body<PlaybackRequest>,
 ) -> Result<Response, Problem> {
     let who = session(&auth, &headers).await?;
     let request = body(request)?;
     let proven = request.proofs.roots(who.principal.wallet)?;
-    let playback = auth.playback(&who, &request.content, proven).await?;
+    let bound = Bindings::new(&auth.viewings).bound(&headers, &extensions);
+    let content = &request.content;
+    let playback = auth.bound_playback(&who, content, proven, bound).await?;
     let expires = rfc3339(playback.expires);
+    if request.cookie {
+        let path = format!("/v/{content}/master.m3u8");
+        let url = format!("{}{path}", auth.public_url);
+        let told = secret(json!({"url": url, "path": path, "expiresAt": expires}));
+        return Ok(with_playback_cookie(told, content, &playback));
+    }
     Ok(secret(
         json!({"url": playback.url, "path": playback.path, "expiresAt": expires}),
     ))
+}
+
+/// Sets the cookie of a viewing: sent for the files of its content alone, also from pages of other sites,
+/// and kept apart for each of those (CHIPS).
+fn with_playback_cookie(
+    mut response: Response,
+    content: &ContentId,
+    playback: &Playback,
+) -> Response {
+    let (handle, age) = (&playback.handle, playback.seconds);
+    let cookie = format!(
+        "{PLAYBACK_COOKIE}={handle}; Path=/v/{content}/; Max-Age={age}; Secure; HttpOnly; SameSite=None; Partitioned"
+    );
+    if let Ok(mut cookie) = HeaderValue::try_from(cookie) {
+        cookie.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 async fn keys(State(auth): State<Arc<Auth>>) -> Response {

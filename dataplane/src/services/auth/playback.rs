@@ -11,17 +11,21 @@ use super::error::AuthError;
 use super::sessions::Profile;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::{Denied, Entitlements, Viewer};
-use crate::tokens::{Token, Viewing};
+use crate::tokens::{Circumstances, Token, Viewing};
 
 /// A way to watch.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Playback {
+    /// The handle. Secret.
+    pub handle: String,
     /// Path of the master playlist on the gate. Secret: the handle rides in it.
     pub path: String,
     /// The same with the gate's public URL. Secret.
     pub url: String,
     /// Until when, whatever happens.
     pub expires: UnixSeconds,
+    /// Seconds until then.
+    pub seconds: i64,
 }
 
 impl fmt::Debug for Playback {
@@ -47,6 +51,17 @@ impl Auth {
         id: &ContentId,
         proven: Vec<String>,
     ) -> Result<Playback, AuthError> {
+        self.bound_playback(who, id, proven, None).await
+    }
+
+    /// Makes a handle that is good in these circumstances alone.
+    pub async fn bound_playback(
+        &self,
+        who: &Profile,
+        id: &ContentId,
+        proven: Vec<String>,
+        bound: Option<Circumstances>,
+    ) -> Result<Playback, AuthError> {
         let viewer = Viewer {
             wallet: who.principal.wallet,
             session: who.session.clone(),
@@ -65,11 +80,19 @@ impl Auth {
             output,
             rules: self.rules_hash.clone(),
             proven: viewer.proven,
+            bound,
         };
         let handle = Token::new(&self.public_url, now, expires, viewing);
-        let path = format!("/v/{}/master.m3u8", self.playback_key.sign(&handle)?);
+        let handle = self.playback_key.sign(&handle)?;
+        let path = format!("/v/{handle}/master.m3u8");
         let url = format!("{}{path}", self.public_url);
-        Ok(Playback { path, url, expires })
+        Ok(Playback {
+            handle,
+            path,
+            url,
+            seconds: expires.saturating_sub(now),
+            expires,
+        })
     }
 
     /// Those roots that some rule names: nothing else needs to ride in a handle.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{CacheError, CacheService, DEFAULT_TTL_SECONDS, MAX_VALUE_BYTES, Statistics};
 use crate::error::{Kind, Problem};
+use crate::extract::Named;
 use crate::layers::authenticate::Caller;
 
 type Service = State<Arc<CacheService>>;
@@ -54,7 +55,7 @@ async fn namespaces(State(service): Service, caller: Caller) -> Result<Json<Valu
 async fn statistics(
     State(service): Service,
     caller: Caller,
-    Path(namespace): Path<String>,
+    Named(namespace): Named<String>,
 ) -> Result<Json<Statistics>, Problem> {
     admin(caller)?;
     Ok(Json(service.statistics(&namespace).await?))
@@ -63,7 +64,7 @@ async fn statistics(
 async fn clear(
     State(service): Service,
     caller: Caller,
-    Path(namespace): Path<String>,
+    Named(namespace): Named<String>,
 ) -> Result<StatusCode, Problem> {
     admin(caller)?;
     service.clear(&namespace).await?;
@@ -73,7 +74,7 @@ async fn clear(
 async fn read(
     State(service): Service,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Named((namespace, key)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
     admin(caller)?;
     let value = service.get(&namespace, &key).await?;
@@ -87,7 +88,7 @@ async fn read(
 async fn write(
     State(service): Service,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Named((namespace, key)): Named<(String, String)>,
     life: Result<Query<Life>, QueryRejection>,
     value: Bytes,
 ) -> Result<StatusCode, Problem> {
@@ -101,7 +102,7 @@ async fn write(
 async fn remove(
     State(service): Service,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Named((namespace, key)): Named<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     admin(caller)?;
     service.delete(&namespace, &key).await?;

@@ -3,17 +3,35 @@
 use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use super::plays::CountedEntitlements;
 use super::*;
 use crate::layers::authenticate::authenticate;
+use crate::ports::catalog::plays::{Day, Plays, Tally, Watched};
 use crate::ports::catalog::{Outputs, Sessions};
-use crate::ports::identity::Identities;
+use crate::ports::identity::{Entitlements, Identities, Viewer};
+use crate::ports::objects::{ObjectKey, Objects};
 use crate::services::auth::fixture::{Account, CONTRACT, World, admin, owner};
 
-async fn serve(world: &World) -> String {
+fn role(world: &World) -> Arc<Metadata> {
     let rules = &world.config.rules;
-    let metadata = Arc::new(Metadata::new(world.catalog.clone(), rules, None));
+    let parts = Parts {
+        catalog: world.catalog.clone(),
+        objects: world.objects.clone(),
+        clock: world.clock.clone(),
+        cursor_key: CursorKey::new([1; 32]),
+    };
+    Arc::new(Metadata::new(parts, rules, None))
+}
+
+mod kills;
+mod million;
+mod shelves;
+
+async fn serve(world: &World) -> String {
+    let metadata = role(world);
     let identities: Arc<dyn Identities> = world.auth.clone();
     let layer = from_fn_with_state(identities, authenticate);
     let router = http::routes(metadata).layer(layer);
@@ -108,11 +126,11 @@ async fn lists_are_bounded() {
     let (token, _) = world.sign_in(&owner()).await;
     let (_, list) = get(&format!("{url}?limit=2"), Some(&token)).await;
     assert_eq!(ids(&list), ["third", "second"]);
-    for query in ["limit=0", "limit=201", "limit=x", "owner=me"] {
+    for query in ["limit=0", "limit=201", "limit=x", "owned=me"] {
         let (status, problem) = get(&format!("{url}?{query}"), None).await;
         assert_eq!(
             (status, &problem["reason"]),
-            (400, &"InvalidLimit".into()),
+            (400, &"InvalidQuery".into()),
             "{query}"
         );
     }
@@ -167,7 +185,7 @@ async fn owners_change_what_nobody_else_changed_meanwhile() {
             Some(next.as_str()),
             json!({"title": ""}),
             422,
-            "InvalidTitle",
+            "InvalidBody",
         ),
         (
             Some(next.as_str()),
@@ -184,8 +202,8 @@ async fn owners_change_what_nobody_else_changed_meanwhile() {
         (
             Some(next.as_str()),
             json!({"owner": "me"}),
-            400,
-            "MalformedBody",
+            422,
+            "InvalidBody",
         ),
     ] {
         let (code, _, problem) = patch(&url, token, known, change).await;
@@ -212,4 +230,149 @@ async fn a_content_is_taken_down_and_brought_back() {
     let back = json!({"state": "published"});
     assert_eq!(patch(&url, Some(&token), Some("*"), back).await.0, 200);
     assert_eq!(get(&url, None).await.0, 200);
+}
+
+/// A request with a session; status, headers and body.
+async fn send(request: reqwest::RequestBuilder, token: &str) -> (u16, HeaderMap, Value) {
+    let response = request.bearer_auth(token).send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    (
+        status,
+        headers,
+        serde_json::from_str(&text).unwrap_or(Value::Null),
+    )
+}
+
+#[tokio::test]
+async fn a_repeated_creation_makes_one_content() {
+    let world = world().await;
+    let url = serve(&world).await;
+    let (token, _) = world.sign_in(&owner()).await;
+    let http = reqwest::Client::new();
+    let create = async |key: &str, body: Value| {
+        let request = http.post(&url).json(&body).header("idempotency-key", key);
+        send(request, &token).await
+    };
+    let body = json!({"title": "Made by hand", "contact": "me@example.org", "rule": "holders"});
+    let (status, headers, made) = create("k-1", body.clone()).await;
+    assert_eq!((status, headers["etag"].to_str().unwrap()), (201, "\"1\""));
+    let location = headers["location"].to_str().unwrap();
+    assert_eq!(
+        location,
+        format!("/api/v1/contents/{}", made["id"].as_str().unwrap())
+    );
+    let (status, _, again) = create("k-1", body.clone()).await;
+    assert_eq!((status, &again), (200, &made));
+    let other = json!({"title": "Something else"});
+    let (status, _, problem) = create("k-1", other.clone()).await;
+    assert_eq!((status, &problem["reason"]), (422, &"KeyReused".into()));
+    let (status, _, second) = create("k-2", other).await;
+    assert_eq!(status, 201);
+    assert_ne!(second["id"], made["id"]);
+    for body in [
+        json!({}),
+        json!({"title": "x", "contact": "x"}),
+        json!({"title": "x", "rule": "no"}),
+    ] {
+        assert_eq!(create("k-3", body).await.0, 422);
+    }
+    let (token, _) = world.sign_in(&Account::new(9)).await;
+    let request = http.post(&url).json(&body);
+    let (status, _, problem) = send(request, &token).await;
+    assert_eq!(
+        (status, &problem["reason"]),
+        (403, &"CreatorRequired".into())
+    );
+}
+
+#[tokio::test]
+async fn a_removed_content_is_gone_and_its_objects_a_day_later() {
+    let world = world().await;
+    let (metadata, url) = (role(&world), format!("{}/second", serve(&world).await));
+    let key = ObjectKey::parse("contents/second/second-o/v720/init-00.mp4").unwrap();
+    world.objects.put(&key, "x".into()).await.unwrap();
+    let (token, _) = world.sign_in(&owner()).await;
+    let (stranger, _) = world.sign_in(&Account::new(9)).await;
+    let http = reqwest::Client::new();
+    let remove = |tag: &str| http.delete(&url).header("if-match", tag);
+    assert_eq!(send(remove("*"), &stranger).await.0, 403);
+    assert_eq!(send(http.delete(&url), &token).await.0, 428);
+    assert_eq!(send(remove("\"99\""), &token).await.0, 412);
+    let epoch = world.catalog.epoch().await.unwrap();
+    assert_eq!(send(remove("\"2\""), &token).await.0, 204);
+    assert!(world.catalog.epoch().await.unwrap() > epoch);
+    assert_eq!(send(http.get(&url), &token).await.0, 404);
+    metadata.tidy().await;
+    assert_eq!(world.objects.head(&key).await.unwrap(), Some(1));
+    world.clock.advance(super::tidy::GRACE_SECONDS);
+    metadata.tidy().await;
+    assert_eq!(world.objects.head(&key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_by_signed_cursors() {
+    let world = world().await;
+    let url = serve(&world).await;
+    let (token, _) = world.sign_in(&owner()).await;
+    let (_, first) = get(&format!("{url}?limit=2"), Some(&token)).await;
+    let cursor = first["next"].as_str().unwrap();
+    let (_, second) = get(&format!("{url}?limit=2&cursor={cursor}"), Some(&token)).await;
+    assert_eq!(
+        (ids(&first), ids(&second)),
+        (vec!["third", "second"], vec!["first"])
+    );
+    assert_eq!(second["next"], Value::Null);
+    // It is good for this list and this viewer alone.
+    for (query, token) in [
+        (
+            format!("cursor={cursor}&state=published"),
+            Some(token.as_str()),
+        ),
+        (format!("cursor={cursor}"), None),
+        ("cursor=AAAA".to_owned(), Some(token.as_str())),
+    ] {
+        let (status, problem) = get(&format!("{url}?{query}"), token).await;
+        assert_eq!(
+            (status, &problem["reason"]),
+            (400, &"InvalidCursor".into()),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn searches_rank_and_page_over_what_may_be_seen() {
+    let world = world().await;
+    let url = serve(&world).await;
+    let search = url.replace("contents", "search");
+    let (token, _) = world.sign_in(&owner()).await;
+    for (id, title) in [("first", "Blue whales"), ("third", "The blue whale")] {
+        let renamed = patch_of(&url, id, &token, json!({"title": title}));
+        assert_eq!(renamed.await.0, 200);
+    }
+    let (_, all) = get(&format!("{search}?q=BLUE+whale"), Some(&token)).await;
+    assert_eq!(ids(&all), ["third", "first"]);
+    let (_, one) = get(&format!("{search}?q=blue&limit=1"), Some(&token)).await;
+    assert_eq!(ids(&one), ["third"]);
+    let next = one["next"].as_str().unwrap();
+    let (_, two) = get(
+        &format!("{search}?q=blue&limit=1&cursor={next}"),
+        Some(&token),
+    )
+    .await;
+    assert_eq!((ids(&two), &two["next"]), (vec!["first"], &Value::Null));
+    let (_, none) = get(&format!("{search}?q=blue"), None).await;
+    assert!(ids(&none).is_empty(), "they are not published");
+    for query in ["q=", "q=--", "limit=1", "q=a&limit=0"] {
+        assert_eq!(
+            get(&format!("{search}?{query}"), None).await.0,
+            400,
+            "{query}"
+        );
+    }
+}
+
+async fn patch_of(url: &str, id: &str, token: &str, change: Value) -> (u16, String, Value) {
+    patch(&format!("{url}/{id}"), Some(token), Some("*"), change).await
 }

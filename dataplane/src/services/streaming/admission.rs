@@ -1,11 +1,12 @@
-//! Who may watch: the handle is verified once per revocation epoch, the entitlement behind it is
-//! a lease that is asked anew when it is over or when somebody's admission has ended.
+//! Who may watch: the handle is verified once, the entitlement behind it is a lease that is asked
+//! anew when it is over or when somebody's admission has ended.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use moka::future::Cache;
-use sha2::{Digest, Sha256};
 use streamgate_contract::ContentId;
+use streamgate_contract::playback::PlaybackSettings;
 
 use super::error::StreamingError;
 use super::metrics::Metrics;
@@ -13,25 +14,24 @@ use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::tokens::{Token, TokenError, Verifier, Viewing};
 
+mod audience;
+mod pass;
+
+pub use audience::Pace;
+use audience::{Audience, Paces};
+pub use pass::Pass;
+use pass::{Moment, Passes};
+
 /// Oldest epoch that is acted on, in milliseconds: a replica that is cut off stops serving as soon as
 /// the others hear of a revocation.
 const MAX_EPOCH_AGE: i64 = 1_500;
-/// Most handles and leases that are remembered; more are verified and asked again.
+/// Most leases that are remembered; more are asked again.
 const MAX_REMEMBERED: u64 = 100_000;
 /// How often a lease is asked for a request when revocations keep coming.
 const ATTEMPTS: usize = 3;
 
 /// A session watching a content under a set of rules, with what it has proven.
 type Seat = (String, ContentId, String, Vec<String>);
-/// A verified handle: what it says, and its end.
-type Verified = (Arc<Viewing>, UnixSeconds);
-
-#[derive(Clone, Copy)]
-struct Epoch {
-    number: u64,
-    /// Milliseconds.
-    read: i64,
-}
 
 /// The guard.
 pub struct Admission {
@@ -39,14 +39,18 @@ pub struct Admission {
     issuer: String,
     entitlements: Arc<dyn Entitlements>,
     clock: Arc<dyn Clock>,
-    handles: Cache<([u8; 32], u64), Verified>,
+    passes: Passes,
+    audience: Audience,
+    paces: Paces,
     leases: Cache<Seat, Lease>,
-    epoch: Mutex<Option<Epoch>>,
+    epoch: AtomicU64,
+    /// When the epoch was read, in milliseconds.
+    epoch_read: AtomicI64,
     metrics: Arc<Metrics>,
 }
 
-fn holds(lease: Lease, epoch: u64, now: UnixSeconds) -> bool {
-    lease.epoch >= epoch && now < lease.until
+fn holds(lease: Lease, moment: Moment) -> bool {
+    lease.epoch >= moment.epoch && moment.now < lease.until
 }
 
 impl Admission {
@@ -56,15 +60,19 @@ impl Admission {
         entitlements: Arc<dyn Entitlements>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        settings: &PlaybackSettings,
     ) -> Self {
         Self {
             key,
             issuer,
             entitlements,
             clock,
-            handles: Cache::new(MAX_REMEMBERED),
+            passes: Passes::new(),
+            audience: Audience::new(settings.streams_per_viewer),
+            paces: Paces::new(settings.bytes_per_second),
             leases: Cache::new(MAX_REMEMBERED),
-            epoch: Mutex::new(None),
+            epoch: AtomicU64::new(0),
+            epoch_read: AtomicI64::new(i64::MIN),
             metrics,
         }
     }
@@ -74,51 +82,71 @@ impl Admission {
         // The time before the question: the answer may be as old as that.
         let read = self.clock.now_milliseconds();
         let number = self.entitlements.epoch().await?;
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Epoch { number, read });
+        // In this order: whoever sees that it is fresh sees the number, too.
+        self.epoch.store(number, Ordering::Release);
+        self.epoch_read.store(read, Ordering::Release);
         Ok(())
     }
 
-    /// The epoch, if it is fresh.
-    pub fn epoch(&self) -> Result<u64, StreamingError> {
-        let known = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = self.clock.now_milliseconds().saturating_sub(MAX_EPOCH_AGE);
-        let fresh = known.filter(|epoch| epoch.read >= oldest);
-        fresh
-            .map(|epoch| epoch.number)
-            .ok_or(StreamingError::EpochStale)
+    /// Now, if the epoch is fresh.
+    pub fn moment(&self) -> Result<Moment, StreamingError> {
+        let read = self.epoch_read.load(Ordering::Acquire);
+        let milliseconds = self.clock.now_milliseconds();
+        if read < milliseconds.saturating_sub(MAX_EPOCH_AGE) {
+            return Err(StreamingError::EpochStale);
+        }
+        Ok(Moment {
+            epoch: self.epoch.load(Ordering::Acquire),
+            keys: self.key.generation(),
+            now: milliseconds.div_euclid(1_000),
+        })
     }
 
     /// Who may watch what by this handle, now.
-    pub async fn admit(&self, handle: &str) -> Result<Arc<Viewing>, StreamingError> {
+    pub async fn admit(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         let outcome = self.decide(handle).await;
         self.metrics.admission(&outcome);
         outcome
     }
 
-    async fn decide(&self, handle: &str) -> Result<Arc<Viewing>, StreamingError> {
-        let epoch = self.epoch()?;
-        let viewing = self.verified(handle, epoch).await?;
-        self.entitled(&viewing, epoch).await?;
-        Ok(viewing)
+    async fn decide(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
+        let moment = self.moment()?;
+        match self.passes.find(handle) {
+            Some(pass) if pass.holds(moment) => {
+                pass.touch(moment.now);
+                Ok(pass)
+            }
+            // Boxed: a request that is admitted at once carries nothing of this.
+            known => Box::pin(self.renew(handle, known, moment)).await,
+        }
     }
 
-    async fn verified(&self, handle: &str, epoch: u64) -> Result<Arc<Viewing>, StreamingError> {
-        let now = self.clock.now();
-        let key = (Sha256::digest(handle).into(), epoch);
-        let known = self.handles.get(&key).await;
-        let (viewing, end) = match known {
-            Some(verified) => verified,
-            None => {
-                let token = self.verify(handle, now)?;
-                let verified = (Arc::new(token.claims), token.exp);
-                self.handles.insert(key, verified.clone()).await;
-                verified
+    /// Verifies the handle, unless that was done, and asks for a lease.
+    async fn renew(
+        &self,
+        handle: &str,
+        known: Option<Arc<Pass>>,
+        moment: Moment,
+    ) -> Result<Arc<Pass>, StreamingError> {
+        let (viewing, expires) = match known {
+            Some(pass) if pass.keys == moment.keys => (pass.viewing.clone(), pass.expires),
+            _ => {
+                let token = self.verify(handle, moment.now)?;
+                (Arc::new(token.claims), token.exp)
             }
         };
-        match now < end {
-            true => Ok(viewing),
-            false => Err(StreamingError::HandleExpired),
+        if expires <= moment.now {
+            return Err(StreamingError::HandleExpired);
         }
+        let lease = self.entitled(&viewing, moment).await?;
+        // A lease of a later epoch counts for the one we know: the next request asks anew.
+        let pace = self.paces.of(&viewing.sid).await;
+        let pass = Pass::new(handle, viewing, expires, moment, lease.until, pace);
+        let pass = Arc::new(pass);
+        let joined = self.audience.join(&pass, moment.now);
+        joined.map_err(|wait| StreamingError::TooManyStreams { wait })?;
+        self.passes.insert(pass.clone());
+        Ok(pass)
     }
 
     fn verify(&self, handle: &str, now: UnixSeconds) -> Result<Token<Viewing>, StreamingError> {
@@ -130,8 +158,7 @@ impl Admission {
     }
 
     /// Has a lease, or gets one; all who need the same one wait for a single question.
-    async fn entitled(&self, viewing: &Viewing, epoch: u64) -> Result<(), StreamingError> {
-        let now = self.clock.now();
+    async fn entitled(&self, viewing: &Viewing, moment: Moment) -> Result<Lease, StreamingError> {
         let seat = (
             viewing.sid.clone(),
             viewing.content.clone(),
@@ -140,7 +167,7 @@ impl Admission {
         );
         for _ in 0..ATTEMPTS {
             match self.leases.get(&seat).await {
-                Some(lease) if holds(lease, epoch, now) => return Ok(()),
+                Some(lease) if holds(lease, moment) => return Ok(lease),
                 Some(_) => self.leases.invalidate(&seat).await,
                 None => {}
             }
@@ -152,8 +179,9 @@ impl Admission {
             let ask = self.entitlements.entitle(&viewer, &viewing.content);
             let lease = self.leases.try_get_with(seat.clone(), ask).await;
             // The question may have been asked before the revocation we know of.
-            if holds(lease.map_err(StreamingError::Denied)?, epoch, now) {
-                return Ok(());
+            let lease = lease.map_err(StreamingError::Denied)?;
+            if holds(lease, moment) {
+                return Ok(lease);
             }
         }
         Err(StreamingError::EpochStale)

@@ -21,9 +21,31 @@ pub enum StreamingError {
     /// Whether somebody's admission ended is not known freshly enough.
     #[error("this replica has not heard of revocations lately; try again")]
     EpochStale,
+    /// The handle is for another content than the path names.
+    #[error("the playback handle is for another content than the path names")]
+    OtherContent,
+    /// The handle is bound to where it was asked for.
+    #[error("the playback handle is bound to another {0}; ask POST /api/v1/playback from here")]
+    Bound(&'static str),
+    /// A page that is not listed plays with the cookie.
+    #[error(
+        "pages of this origin may not play with the cookie; list it in playback.allowedOrigins, or play by the handle in the path"
+    )]
+    OriginNotAllowed,
+    /// The viewer watches as much as they may.
+    #[error("as many streams run as this viewer may watch at once; end one, or wait")]
+    TooManyStreams {
+        /// Seconds until one of them rests.
+        wait: u64,
+    },
     /// What is watched has no such file.
     #[error("what the handle is for has no such file; follow the URLs of the playlists")]
     NoSuchFile,
+    /// It is encrypted in a way that this kind of page cannot say.
+    #[error(
+        "what the handle is for is encrypted for the other kind of player; use manifest.mpd for cenc and master.m3u8 for AES-128"
+    )]
+    NotOffered,
     /// A well-formed object name that is none of what is watched: of another content, or of none,
     /// which nobody learns here.
     #[error(

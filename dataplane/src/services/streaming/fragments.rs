@@ -13,13 +13,16 @@ use crate::ports::catalog::Segment;
 use crate::ports::objects::{ObjectKey, Objects, ObjectsError};
 
 /// A committed segment or init segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Fragment {
     key: Arc<str>,
-    /// SHA-256 in hex.
-    pub sha256: Arc<str>,
+    sha256: String,
+    /// Entity tag: the SHA-256 in quotes.
+    pub tag: Bytes,
     /// Bytes.
     pub bytes: u64,
+    /// Bytes up to the end of its first fragment, if that is known.
+    pub head: Option<u64>,
     /// It is of an audio track.
     pub audio: bool,
 }
@@ -29,9 +32,23 @@ impl Fragment {
     pub fn of(segment: &Segment, media: &Media) -> Self {
         Self {
             key: segment.key.as_str().into(),
-            sha256: segment.sha256.as_str().into(),
+            tag: format!("\"{}\"", segment.sha256).into(),
+            sha256: segment.sha256.clone(),
             bytes: segment.bytes,
+            head: segment.head_bytes,
             audio: matches!(media, Media::Audio { .. }),
+        }
+    }
+
+    /// A committed still image.
+    pub fn still(segment: &Segment) -> Self {
+        Self {
+            key: segment.key.as_str().into(),
+            tag: format!("\"{}\"", segment.sha256).into(),
+            sha256: segment.sha256.clone(),
+            bytes: segment.bytes,
+            head: None,
+            audio: false,
         }
     }
 
@@ -61,21 +78,40 @@ impl Fragments {
 
     /// The bytes of a fragment.
     pub async fn bytes(&self, fragment: &Fragment) -> Result<Bytes, StreamingError> {
-        let key = fragment.key.clone();
-        let entry = self
-            .cache
-            .entry(key)
-            .or_try_insert_with(self.read(&fragment.key));
-        let entry = entry.await.map_err(StreamingError::Objects)?;
-        self.metrics.fragment(fragment, entry.is_fresh());
-        let bytes = entry.into_value();
-        match bytes.len() as u64 == fragment.bytes {
-            true => Ok(bytes),
-            false => Err(StreamingError::Corrupt(fragment.key.to_string())),
-        }
+        let (bytes, read) = match self.cache.get(&fragment.key).await {
+            Some(bytes) => (bytes, false),
+            // Boxed: a request that finds its segment carries nothing of this.
+            None => Box::pin(self.fetch(fragment)).await?,
+        };
+        self.metrics.fragment(fragment, read);
+        Ok(bytes)
     }
 
-    async fn read(&self, key: &str) -> Result<Bytes, ObjectsError> {
-        self.objects.get(&ObjectKey::parse(key)?).await
+    /// From the store, once for all who wait; and whether it was read for this request.
+    async fn fetch(&self, fragment: &Fragment) -> Result<(Bytes, bool), StreamingError> {
+        let entry = self.cache.entry(fragment.key.clone());
+        let entry = entry.or_try_insert_with(self.read(fragment)).await;
+        let entry = entry.map_err(|error| match &*error {
+            Unreadable::Corrupt(key) => StreamingError::Corrupt(key.to_string()),
+            Unreadable::Objects(error) => StreamingError::Objects(error.clone()),
+        })?;
+        let read = entry.is_fresh();
+        Ok((entry.into_value(), read))
     }
+
+    async fn read(&self, fragment: &Fragment) -> Result<Bytes, Unreadable> {
+        let failed = |error| Unreadable::Objects(Arc::new(error));
+        let key = ObjectKey::parse(&fragment.key).map_err(failed)?;
+        let bytes = self.objects.get(&key).await.map_err(failed)?;
+        match bytes.len() as u64 == fragment.bytes {
+            true => Ok(bytes),
+            false => Err(Unreadable::Corrupt(key)),
+        }
+    }
+}
+
+/// Why there are no bytes; nothing of it is kept.
+enum Unreadable {
+    Corrupt(ObjectKey),
+    Objects(Arc<ObjectsError>),
 }

@@ -1,303 +1,268 @@
-//! HTTP of the streaming role. The handle in the path is the only credential; players on pages of
-//! others may read the answers, since no cookie takes part.
+//! HTTP of the streaming role, without a router: the path says all there is to say.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
-use streamgate_contract::TrackId;
-use tower_http::cors::{Any, CorsLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
+use streamgate_contract::stills::Still;
+use tower::service_fn;
 
-use super::range::{Wanted, wanted};
-use super::{FileName, Page, Streaming, StreamingError};
+use super::keys;
+use super::path::{Place, place};
+use super::range::wanted;
+use super::{FileName, Fragment, Page, PageName, Pass, Streaming, StreamingError};
 use crate::error::{Kind, Problem};
+use crate::layers::around::Serves;
+use crate::layers::circumstances::Bindings;
 
-/// Media type of playlists.
-const PLAYLIST: &str = "application/vnd.apple.mpegurl";
-/// Media type of the manifest.
-const MANIFEST: &str = "application/dash+xml";
-/// Name of the master playlist of HLS.
-const MASTER: &str = "master.m3u8";
-/// Name of the manifest of DASH.
-const MPD: &str = "manifest.mpd";
+use cors::Origins;
+use credential::Credential;
+
+mod conditions;
+mod cors;
+mod credential;
+mod pace;
+mod parts;
+mod problem;
+
+/// Media type of stills.
+const IMAGE: &str = "image/jpeg";
+/// Name of the key, as HLS asks for it.
+const KEY: &str = "key";
+/// Name of the key, as Encrypted Media Extensions ask for it.
+const LICENSE: &str = "keys";
 /// Playlists are asked for again: they grow, and the handle may have ended.
 const PLAYLIST_CACHE: &str = "private, no-cache";
 /// Segments never change; only the viewer keeps them.
 const FRAGMENT_CACHE: &str = "private, max-age=31536000, immutable";
+/// Headers of an answer, with those the layers add.
+const HEADERS: usize = 12;
 
-/// Routes of the public listener.
-pub fn routes(streaming: Arc<Streaming>) -> Router {
-    let no_referrer = HeaderValue::from_static("no-referrer");
-    let inner = Router::new()
-        .route("/{handle}/{file}", get(playlist))
-        .route("/{handle}/{track}/{file}", get(fragment))
-        .fallback(nothing)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(streaming);
-    Router::new()
-        .nest("/v", inner)
-        .layer(SetResponseHeaderLayer::overriding(
-            header::REFERRER_POLICY,
-            no_referrer,
-        ))
-        .layer(cors())
+/// Everything below `/v/` on the public listener.
+pub fn service(streaming: Arc<Streaming>) -> impl Serves {
+    service_fn(move |request: Request| {
+        let streaming = streaming.clone();
+        async move { Ok::<_, Infallible>(answer(&streaming, &request.into_parts().0).await) }
+    })
 }
 
-/// Any page may play what its viewer has a handle for.
-fn cors() -> CorsLayer {
-    const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
-    let exposed: [HeaderName; 6] = [
-        header::ACCEPT_RANGES,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::DATE,
-        header::ETAG,
-        header::RETRY_AFTER,
-    ];
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::OPTIONS])
-        .allow_headers([header::RANGE, header::IF_NONE_MATCH, header::IF_RANGE])
-        .expose_headers(exposed)
-        .max_age(DAY)
+async fn answer(streaming: &Streaming, request: &request::Parts) -> Response {
+    let mut response = match cors::preflight(&request.method, &request.headers) {
+        Some(response) => response,
+        None => {
+            let found = found(streaming, request).await;
+            found.unwrap_or_else(IntoResponse::into_response)
+        }
+    };
+    if request.method == Method::HEAD {
+        response = without_body(response);
+    }
+    origins(streaming, request).share(response.headers_mut());
+    response
 }
 
-/// A path that names no file: whoever has no handle is told that first.
-async fn nothing(State(streaming): State<Arc<Streaming>>, uri: Uri) -> Problem {
-    // The path behind /v.
-    let handle = uri.path().split('/').nth(1).unwrap_or_default();
-    match streaming.admit(handle).await {
-        Ok(_) => StreamingError::NoSuchFile.into(),
-        Err(error) => error.into(),
+fn origins<'a>(streaming: &'a Streaming, request: &'a request::Parts) -> Origins<'a> {
+    let allowed = &streaming.settings.allowed_origins;
+    Origins::of(&request.headers, allowed, &streaming.public_url)
+}
+
+/// Whoever has no handle is told that first.
+async fn found(streaming: &Streaming, request: &request::Parts) -> Result<Response, Problem> {
+    let (first, place) = place(request.uri.path());
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
+    // Players post for licenses.
+    let asks = request.method == Method::POST && place == Place::Page(LICENSE);
+    if !reads && !asks {
+        return Err(wrong_method());
+    }
+    let credential = Credential::of(first, request);
+    if matches!(credential, Credential::Cookie { .. }) {
+        // A cookie comes by itself: it must not do more than read.
+        if !reads {
+            return Err(wrong_method());
+        }
+        if !origins(streaming, request).may_use_cookie() {
+            return Err(StreamingError::OriginNotAllowed.into());
+        }
+    }
+    let (handle, content) = credential.parts();
+    let pass = streaming.admit(handle).await?;
+    let viewing = &pass.viewing;
+    if content.is_some_and(|content| content != viewing.content.as_str()) {
+        return Err(StreamingError::OtherContent.into());
+    }
+    if let Some(bound) = &viewing.bound {
+        let here = Bindings::new(&streaming.settings).here(&request.headers, &request.extensions);
+        let differs = bound.differs(&here).map(StreamingError::Bound);
+        differs.map_or(Ok(()), Err)?;
+    }
+    if let Credential::Query(handle) = credential {
+        return Ok(to_path(first, handle, request));
+    }
+    match place {
+        Place::Page(name) => page(streaming, &pass, name, request).await,
+        Place::Fragment { track, file } => fragment(streaming, &pass, track, file, request).await,
+        Place::Nothing => Err(StreamingError::NoSuchFile.into()),
     }
 }
 
-async fn wrong_method() -> Problem {
-    let detail = "only GET, HEAD and OPTIONS are answered here";
-    Problem::new(Kind::MethodNotAllowed, "MethodNotAllowed", detail)
-}
-
-async fn playlist(
-    State(streaming): State<Arc<Streaming>>,
-    Path((handle, file)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let viewing = streaming.admit(&handle).await?;
-    let mut kind = PLAYLIST;
-    let page = match file.as_str() {
-        MASTER => streaming.master(&viewing).await?,
-        MPD => {
-            kind = MANIFEST;
-            streaming.manifest(&viewing).await?
-        }
-        file => {
-            let track = file.strip_suffix(".m3u8").and_then(|t| t.parse().ok());
-            let track: TrackId = track.ok_or(StreamingError::NoSuchFile)?;
-            streaming.media(&viewing, &track).await?
-        }
-    };
-    Ok(page_response(page, kind, &headers))
-}
-
-/// A page in the coding the player takes; each coding is a representation with a tag of its own.
-fn page_response(page: Page, kind: &'static str, headers: &HeaderMap) -> Response {
-    let packed = page.gzip.filter(|_| takes_gzip(headers));
-    let tag = match packed {
-        Some(_) => format!("\"{}-gzip\"", page.sha256),
-        None => format!("\"{}\"", page.sha256),
-    };
-    let coded = packed.is_some();
-    let mut response = match not_modified(headers, &tag) {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Body::from(packed.unwrap_or(page.text)).into_response(),
-    };
-    describe(&mut response, &tag, kind, PLAYLIST_CACHE);
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if coded {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+/// Leads from the query to the path, below which relative URLs stay.
+fn to_path(first: &str, handle: &str, request: &request::Parts) -> Response {
+    let below = request.uri.path().strip_prefix("/v/").unwrap_or_default();
+    let file = below.strip_prefix(first).unwrap_or_default();
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    let told = response.headers_mut();
+    told.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Relative to the directory of the handle's own form, so that any prefix of the gate stays.
+    let up = "../".repeat(file.matches('/').count());
+    if let Ok(location) = HeaderValue::try_from(format!("{up}{handle}{file}")) {
+        told.insert(header::LOCATION, location);
     }
     response
 }
 
-/// Whether gzip is named and not ruled out by a weight of 0. Source: RFC 9110, 12.5.3.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
-    let codings = values
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','));
-    let mut gzip = codings.filter_map(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let named = name.trim().eq_ignore_ascii_case("gzip");
-        named.then(|| weight.trim().trim_start_matches("q=").parse::<f32>())
-    });
-    gzip.next()
-        .is_some_and(|weight| weight.is_ok_and(|q| q > 0.0))
+fn wrong_method() -> Problem {
+    let detail = "only GET, HEAD and OPTIONS are answered here";
+    Problem::new(Kind::MethodNotAllowed, "MethodNotAllowed", detail)
+}
+
+/// The same answer to HEAD: it says how long the body would be.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        let length = HeaderValue::from(length);
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length);
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+async fn page(
+    streaming: &Streaming,
+    pass: &Pass,
+    name: &str,
+    request: &request::Parts,
+) -> Result<Response, Problem> {
+    if let KEY | LICENSE = name {
+        return key(streaming, pass, name).await;
+    }
+    if let Some(still) = Still::ALL.into_iter().find(|still| still.file() == name) {
+        let image = streaming.still(&pass.viewing, still).await?;
+        return object(streaming, pass, &image, IMAGE, request).await;
+    }
+    let name: PageName = name.parse().map_err(|_| StreamingError::NoSuchFile)?;
+    let page = streaming.page(&pass.viewing, &name).await?;
+    Ok(page_response(page, name.media_type(), &request.headers))
+}
+
+/// The key. There is one, so what a license request asks for does not matter: a player takes what it
+/// needs.
+async fn key(streaming: &Streaming, pass: &Pass, name: &str) -> Result<Response, Problem> {
+    let key = streaming.key(&pass.viewing).await?;
+    Ok(match name {
+        KEY => keys::raw(&key),
+        _ => keys::license(&key),
+    })
+}
+
+/// A page in the coding the player takes; each coding is a representation with a tag of its own.
+fn page_response(page: Page, kind: &'static str, headers: &HeaderMap) -> Response {
+    let packed = page.gzip.filter(|_| conditions::takes_gzip(headers));
+    let coded = packed.is_some();
+    let tag = if coded { page.gzip_tag } else { page.tag };
+    let mut response = described(&tag, kind, PLAYLIST_CACHE);
+    let told = response.headers_mut();
+    told.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if coded {
+        told.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    match conditions::not_modified(headers, &tag) {
+        true => *response.status_mut() = StatusCode::NOT_MODIFIED,
+        false => *response.body_mut() = packed.unwrap_or(page.text).into(),
+    }
+    response
 }
 
 async fn fragment(
-    State(streaming): State<Arc<Streaming>>,
-    method: Method,
-    Path((handle, track, file)): Path<(String, String, String)>,
-    headers: HeaderMap,
+    streaming: &Streaming,
+    pass: &Pass,
+    track: &str,
+    file: &str,
+    request: &request::Parts,
 ) -> Result<Response, Problem> {
-    let viewing = streaming.admit(&handle).await?;
-    let track: TrackId = track.parse().map_err(|_| StreamingError::NoSuchFile)?;
-    let name: FileName = file.parse().map_err(|_| StreamingError::NoSuchFile)?;
-    let fragment = streaming.fragment(&viewing, &track, &name).await?;
-    let tag = format!("\"{}\"", fragment.sha256);
-    let mut response = if not_modified(&headers, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else if method == Method::HEAD {
-        sized(Bytes::new(), fragment.bytes)
-    } else {
-        let range = range_of(&headers, &tag, fragment.bytes);
-        ranged(streaming.bytes(&fragment).await?, range)
-    };
+    let name = FileName::parse(file).map_err(|_| StreamingError::NoSuchFile)?;
+    let fragment = streaming.fragment(pass, track, name).await?;
     let kind = if fragment.audio {
         "audio/mp4"
     } else {
         "video/mp4"
     };
-    if response.status() != StatusCode::RANGE_NOT_SATISFIABLE {
-        describe(&mut response, &tag, kind, FRAGMENT_CACHE);
+    object(streaming, pass, &fragment, kind, request).await
+}
+
+/// A committed object, or the part of it that is asked for.
+async fn object(
+    streaming: &Streaming,
+    pass: &Pass,
+    fragment: &Fragment,
+    kind: &'static str,
+    request: &request::Parts,
+) -> Result<Response, Problem> {
+    let (tag, headers) = (&fragment.tag, &request.headers);
+    if conditions::precondition_failed(headers, tag) {
+        return Err(precondition_failed());
     }
+    if conditions::not_modified(headers, tag) {
+        let mut response = described(tag, kind, FRAGMENT_CACHE);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    if request.method == Method::HEAD {
+        let mut response = described(tag, kind, FRAGMENT_CACHE);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, fragment.bytes.into());
+        return Ok(response);
+    }
+    let range = wanted(conditions::range(headers, tag), fragment.bytes);
+    let bytes = streaming.bytes(fragment).await?;
+    let answer = parts::answer(bytes, &range, kind, pass.pace.as_ref());
+    if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(answer);
+    }
+    let mut response = described(tag, kind, FRAGMENT_CACHE);
+    let (told, body) = answer.into_parts();
+    *response.status_mut() = told.status;
+    response.headers_mut().extend(told.headers);
+    *response.body_mut() = body;
     Ok(response)
 }
 
-/// The range that applies: none when `If-Range` names other bytes.
-fn range_of(headers: &HeaderMap, tag: &str, length: u64) -> Wanted {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|v: &HeaderValue| v.to_str().ok())
-    };
-    let same = text(header::IF_RANGE).is_none_or(|wanted| wanted == tag);
-    wanted(text(header::RANGE).filter(|_| same), length)
+fn precondition_failed() -> Problem {
+    let detail = "the segment is not the one that If-Match names; leave the header out";
+    Problem::new(Kind::PreconditionFailed, "PreconditionFailed", detail)
 }
 
-fn ranged(bytes: Bytes, range: Wanted) -> Response {
-    let length = bytes.len() as u64;
-    match range {
-        Wanted::Whole => sized(bytes, length),
-        Wanted::Part(part) => {
-            let content_range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
-            // Cut to the object's length by `wanted`, so it fits.
-            let part = bytes.slice(part.start as usize..part.end as usize);
-            let length = part.len() as u64;
-            with_range(
-                StatusCode::PARTIAL_CONTENT,
-                sized(part, length),
-                &content_range,
-            )
-        }
-        Wanted::Nothing => {
-            let detail = "the range begins behind the end of the segment";
-            let problem = Problem::new(Kind::RangeNotSatisfiable, "RangeNotSatisfiable", detail);
-            let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            with_range(
-                status,
-                problem.into_response(),
-                &format!("bytes */{length}"),
-            )
-        }
-    }
-}
-
-fn sized(bytes: Bytes, length: u64) -> Response {
-    let mut response = Body::from(bytes).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, length.into());
-    response
-}
-
-fn with_range(status: StatusCode, mut response: Response, range: &str) -> Response {
-    *response.status_mut() = status;
-    if let Ok(range) = HeaderValue::try_from(range) {
-        response.headers_mut().insert(header::CONTENT_RANGE, range);
-    }
-    response
-}
-
-/// Says what the bytes are, how long they may be kept and by which tag they are known.
-fn describe(response: &mut Response, tag: &str, kind: &'static str, cache: &'static str) {
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+/// An answer that says what its bytes are, how long they may be kept and by which tag they are known.
+fn described(tag: &Bytes, kind: &'static str, cache: &'static str) -> Response {
+    let mut told = HeaderMap::with_capacity(HEADERS);
+    let mut tell = |name: HeaderName, value| told.insert(name, HeaderValue::from_static(value));
+    tell(header::CONTENT_TYPE, kind);
+    tell(header::CACHE_CONTROL, cache);
     if cache == FRAGMENT_CACHE {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        tell(header::ACCEPT_RANGES, "bytes");
     }
-    if let Ok(tag) = HeaderValue::try_from(tag) {
-        headers.insert(header::ETAG, tag);
+    if let Ok(tag) = HeaderValue::from_maybe_shared(tag.clone()) {
+        told.insert(header::ETAG, tag);
     }
-}
-
-/// Does the viewer have these bytes already?
-fn not_modified(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).into_iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|known| known.trim().trim_start_matches("W/"))
-        .any(|known| known == tag || known == "*")
-}
-
-impl From<StreamingError> for Problem {
-    fn from(error: StreamingError) -> Self {
-        let refused = |kind, reason| Problem::new(kind, reason, error.to_string());
-        match &error {
-            StreamingError::InvalidHandle => refused(Kind::Unauthenticated, "InvalidHandle"),
-            StreamingError::HandleExpired => refused(Kind::Unauthenticated, "HandleExpired"),
-            StreamingError::Denied(denied) => (&**denied).into(),
-            StreamingError::EpochStale => refused(Kind::Unavailable, "EpochStale").retry_after(1),
-            StreamingError::NoSuchFile => refused(Kind::NotFound, "NoSuchFile"),
-            StreamingError::OutsideHandle => refused(Kind::Forbidden, "OutsideHandle").with(
-                "required",
-                serde_json::json!({"handle": "of the object's own content"}),
-            ),
-            StreamingError::NotReady => refused(Kind::Unavailable, "NotReady").retry_after(2),
-            StreamingError::Catalog(cause) => {
-                let detail = "the catalog does not answer";
-                crate::error::unavailable(cause, "CatalogUnavailable", detail)
-            }
-            StreamingError::Objects(cause) => {
-                let detail = "the store does not answer";
-                crate::error::unavailable(cause, "StoreUnavailable", detail)
-            }
-            StreamingError::Corrupt(_) => Problem::internal(&error),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
-        for (accepts, takes) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("gzip;q=much", false),
-            ("identity", false),
-            ("", false),
-        ] {
-            let value = HeaderValue::from_static(accepts);
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, value)]);
-            assert_eq!(takes_gzip(&headers), takes, "{accepts}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
+    let mut response = Response::default();
+    *response.headers_mut() = told;
+    response
 }

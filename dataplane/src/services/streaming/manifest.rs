@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use streamgate_contract::encryption::{Protected, Scheme};
 use streamgate_contract::plan::{Media, Ratio, TrackPlan};
 
 use super::playlist::{language, rate, target_duration};
@@ -14,6 +15,10 @@ const TEMPLATE: &str = r#"startNumber="0" initialization="$RepresentationID$/ini
 const UPDATE_SECONDS: u32 = 2;
 /// Everything listed has been there since ever: how fast an encode goes is not how fast it plays.
 const AVAILABLE_SINCE: &str = "1970-01-01T00:00:00Z";
+/// Encryption that the boxes tell of. Source: ISO/IEC 23009-1, 5.8.4.1 and ISO/IEC 23001-7, 11.2.
+const PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
+/// Keys by Clear Key of Encrypted Media Extensions. Source: DASH-IF IOP, content protection.
+const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
 /// Numbers of channels. Source: ISO/IEC 23091-3.
 const CHANNELS: &str = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
 
@@ -26,13 +31,15 @@ pub fn mpd(view: &View) -> Option<String> {
     let target = target_duration(view);
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" \
+         <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"{} profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" \
          minBufferTime=\"PT{target}S\" {}>\n<Period id=\"0\" start=\"PT0S\">\n",
+        view.protected
+            .map_or("", |_| r#" xmlns:cenc="urn:mpeg:cenc:2013""#),
         presentation(view)
     );
     let peak = view.is_whole().then_some(target);
     for (index, group) in groups(view).into_iter().enumerate() {
-        adaptation_set(&mut text, index, &group, playable, peak);
+        adaptation_set(&mut text, index, &group, (playable, peak, view.protected));
     }
     text += "</Period>\n</MPD>\n";
     Some(text)
@@ -79,8 +86,7 @@ fn adaptation_set(
     text: &mut String,
     index: usize,
     group: &[&TrackView],
-    playable: usize,
-    peak: Option<u64>,
+    (playable, peak, protected): (usize, Option<u64>, Option<Protected>),
 ) {
     let plan = &group[0].plan;
     let kind = match &plan.media {
@@ -95,6 +101,9 @@ fn adaptation_set(
         text,
         r#"<AdaptationSet id="{index}" {kind} segmentAlignment="true" startWithSAP="1">"#
     );
+    if let Some(protected) = protected {
+        protection(text, protected);
+    }
     let _ = writeln!(
         text,
         r#"<SegmentTemplate timescale="{}" {TEMPLATE}>"#,
@@ -106,6 +115,23 @@ fn adaptation_set(
         .iter()
         .for_each(|track| representation(text, track, peak));
     *text += "</AdaptationSet>\n";
+}
+
+/// How the samples are encrypted, and that Clear Key has the key. Where from is the player's to say:
+/// this page is the same for every viewer, and addresses of licenses are not relative to it.
+fn protection(text: &mut String, protected: Protected) {
+    let (scheme, key) = match protected.scheme {
+        Scheme::Cbcs => ("cbcs", protected.key_id.uuid()),
+        Scheme::Cenc | Scheme::Aes128 => ("cenc", protected.key_id.uuid()),
+    };
+    let _ = writeln!(
+        text,
+        r#"<ContentProtection schemeIdUri="{PROTECTION}" value="{scheme}" cenc:default_KID="{key}"/>"#
+    );
+    let _ = writeln!(
+        text,
+        r#"<ContentProtection schemeIdUri="{CLEAR_KEY}" value="ClearKey1.0"/>"#
+    );
 }
 
 /// Lengths of the playable segments, equal ones in a row as one line.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
+use super::admission::Pass;
 use super::error::StreamingError;
 use super::fragments::Fragment;
 use crate::ports::identity::Denied;
-use crate::tokens::Viewing;
 
 /// The families, bound to their labels.
 pub struct Metrics {
@@ -53,7 +53,7 @@ impl Metrics {
         })
     }
 
-    pub fn admission(&self, outcome: &Result<Arc<Viewing>, StreamingError>) {
+    pub fn admission(&self, outcome: &Result<Arc<Pass>, StreamingError>) {
         let undecided = |denied: &Denied| matches!(denied, Denied::Undecided { .. });
         match outcome {
             Ok(_) => self.admitted.inc(),

@@ -1,18 +1,18 @@
 //! Names of the files of a track: `init-{h}.mp4` and `{number:06}-{h}.m4s`, as HLS lists them, and
 //! `init.mp4` and `{number:06}.m4s`, as DASH counts them. A name has one form.
 
-use std::str::FromStr;
-
 /// Digits of a hash in a name.
 pub const HASH_DIGITS: usize = 16;
+/// Fewest digits of a number in a name.
+const NUMBER_DIGITS: usize = 6;
 
 /// The name of a segment or init segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileName {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileName<'a> {
     /// Number of the segment; `None` for the init segment.
     pub number: Option<u32>,
     /// First digits of its SHA-256; `None` in a name that only says the place.
-    pub hash: Option<String>,
+    pub hash: Option<&'a str>,
 }
 
 /// A text that is no such name.
@@ -20,10 +20,12 @@ pub struct FileName {
 #[error("not the name of a segment; follow the URLs of the playlists")]
 pub struct NoFileName;
 
-impl FromStr for FileName {
-    type Err = NoFileName;
-
-    fn from_str(text: &str) -> Result<Self, NoFileName> {
+impl<'a> FileName<'a> {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// When it is none, or not in the one form it has.
+    pub fn parse(text: &'a str) -> Result<Self, NoFileName> {
         let (stem, extension) = text.split_once('.').ok_or(NoFileName)?;
         let (number, hash) = match stem.split_once('-') {
             Some((number, hash)) => (number, Some(hash)),
@@ -38,14 +40,16 @@ impl FromStr for FileName {
             (number, "m4s") => Some(canonical(number).ok_or(NoFileName)?),
             _ => return Err(NoFileName),
         };
-        let hash = hash.map(str::to_owned);
         Ok(Self { number, hash })
     }
 }
 
+/// Six digits, or more without a zero in front.
 fn canonical(text: &str) -> Option<u32> {
-    let number: u32 = text.parse().ok()?;
-    (format!("{number:06}") == text).then_some(number)
+    let long = text.len() > NUMBER_DIGITS && !text.starts_with('0');
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let one_form = digits && (text.len() == NUMBER_DIGITS || long);
+    one_form.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -54,13 +58,18 @@ mod tests {
 
     #[test]
     fn names_have_one_form() {
-        let segment: FileName = "000012-0123456789abcdef.m4s".parse().unwrap();
+        let segment = FileName::parse("000012-0123456789abcdef.m4s").unwrap();
         assert_eq!(segment.number, Some(12));
-        let init: FileName = "init-0123456789abcdef.mp4".parse().unwrap();
+        let init = FileName::parse("init-0123456789abcdef.mp4").unwrap();
         assert_eq!(init.number, None);
-        let counted: FileName = "000012.m4s".parse().unwrap();
+        let counted = FileName::parse("000012.m4s").unwrap();
         assert_eq!((counted.number, counted.hash), (Some(12), None));
-        let init: FileName = "init.mp4".parse().unwrap();
+        let init = FileName::parse("init.mp4").unwrap();
+        assert_eq!(
+            FileName::parse("1000000.m4s").unwrap().number,
+            Some(1_000_000)
+        );
+        assert!(FileName::parse("99999999999.m4s").is_err());
         assert_eq!((init.number, init.hash), (None, None));
         for wrong in [
             "",
@@ -79,7 +88,7 @@ mod tests {
             "000012-0123456789abcdef.m4s.m4s",
             "000012-../../../../../.m4s",
         ] {
-            assert_eq!(wrong.parse::<FileName>(), Err(NoFileName), "{wrong}");
+            assert_eq!(FileName::parse(wrong), Err(NoFileName), "{wrong}");
         }
     }
 }

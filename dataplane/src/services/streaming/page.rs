@@ -1,7 +1,7 @@
 //! Playlists and manifests as they go out: made once for all viewers, plain and compressed.
 
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -15,17 +15,20 @@ pub struct Page {
     pub text: Bytes,
     /// The text compressed with gzip (RFC 1952); absent when that failed.
     pub gzip: Option<Bytes>,
-    /// SHA-256 of the text in hex.
-    pub sha256: Arc<str>,
+    /// Entity tag of the text.
+    pub tag: Bytes,
+    /// Entity tag of the compressed text, which is a representation of its own.
+    pub gzip_tag: Bytes,
 }
 
 impl Page {
     fn new(text: String) -> Self {
-        let sha256 = hex::encode(Sha256::digest(&text)).into();
+        let sha256 = hex::encode(Sha256::digest(&text));
         Self {
             gzip: compressed(&text),
             text: text.into(),
-            sha256,
+            tag: format!("\"{sha256}\"").into(),
+            gzip_tag: format!("\"{sha256}-gzip\"").into(),
         }
     }
 }

@@ -8,7 +8,11 @@ use streamgate_contract::plan::{Media, Ratio, TrackPlan};
 
 use super::view::{TrackView, View};
 
+mod iframes;
+mod keys;
 pub(super) mod rate;
+
+pub use iframes::iframes;
 
 /// Version of the format: fragmented MP4 with EXT-X-MAP.
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
@@ -16,6 +20,8 @@ const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
 const AUDIO: &str = "audio";
 /// Language of a track nobody named a language for.
 const UNDETERMINED: &str = "und";
+/// Dynamic range of every rung: the engine makes standard range of all sources.
+const RANGE: &str = "SDR";
 
 /// The master playlist; `None` as long as nothing can be played.
 pub fn master(view: &View) -> Option<String> {
@@ -29,8 +35,12 @@ pub fn master(view: &View) -> Option<String> {
         text += &audio_line(&track.plan, index == 0);
     }
     let whole = view.is_whole();
-    for track in view.tracks.iter().filter(|t| !is_audio(&t.plan)) {
+    let video = || view.tracks.iter().filter(|t| !is_audio(&t.plan));
+    for track in video() {
         text += &variant_lines(track, &audio, whole.then_some(target));
+    }
+    for track in video().filter(|_| whole) {
+        text += &iframes::stream_line(view, track, target, RANGE);
     }
     Some(text)
 }
@@ -99,7 +109,7 @@ fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -
     };
     format!(
         "#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",RESOLUTION={width}x{height},\
-         FRAME-RATE={rate}{group}\n{id}.m3u8\n"
+         FRAME-RATE={rate},VIDEO-RANGE={RANGE}{group}\n{id}.m3u8\n"
     )
 }
 
@@ -120,15 +130,22 @@ pub fn media(view: &View, track: &TrackId) -> Option<String> {
     }
     let whole = view.is_whole();
     let (id, target) = (&track.plan.id, target_duration(view));
-    let kind = if whole { "VOD" } else { "EVENT" };
+    // Whoever joins while the rest is being made begins at the beginning all the same.
+    let kind = if whole {
+        "VOD"
+    } else {
+        "EVENT\n#EXT-X-START:TIME-OFFSET=0"
+    };
     let mut text = format!(
         "{HEAD}#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:0\n\
-         #EXT-X-PLAYLIST-TYPE:{kind}\n#EXT-X-MAP:URI=\"{id}/init-{}.mp4\"\n",
+         #EXT-X-PLAYLIST-TYPE:{kind}\n{}#EXT-X-MAP:URI=\"{id}/init-{}.mp4\"\n",
+        keys::of_track(view),
         init.short()
     );
     let segments = track.segments.iter().flatten().take(playable);
     for (number, segment) in segments.enumerate() {
         let (seconds, hash) = (extinf(&track.plan, number), segment.short());
+        text += &keys::of_segment(view, id, number);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "#EXTINF:{seconds},\n{id}/{number:06}-{hash}.m4s");
     }

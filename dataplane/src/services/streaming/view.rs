@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use moka::future::Cache;
-use streamgate_contract::plan::TrackPlan;
+use streamgate_contract::encryption::{ContentKey, Protected, Scheme};
+use streamgate_contract::plan::{Media, TrackPlan};
+use streamgate_contract::stills::{Still, Tiles};
 use streamgate_contract::{OutputId, TrackId};
 
 use super::error::StreamingError;
@@ -17,17 +19,22 @@ use crate::ports::clock::{Clock, UnixSeconds};
 /// Most segments over all outputs that are remembered, some 200 bytes each.
 const MAX_SEGMENTS: u64 = 250_000;
 
+/// What of a plan a view is made of.
+type Plans = (Vec<TrackPlan>, Option<Protected>, Option<Tiles>);
+
 /// A track and what of it is committed.
 #[derive(Debug)]
 pub struct TrackView {
     /// How it is cut.
     pub plan: TrackPlan,
     /// The init segment.
-    pub init: Option<Fragment>,
+    pub init: Option<Arc<Fragment>>,
     /// Segments by number.
-    pub segments: Vec<Option<Fragment>>,
+    pub segments: Vec<Option<Arc<Fragment>>>,
     /// Its media playlist.
     pub playlist: Once,
+    /// Its list of I-frames.
+    pub iframes: Once,
 }
 
 /// An output and what of it is committed.
@@ -35,6 +42,14 @@ pub struct TrackView {
 pub struct View {
     /// Video tallest first, then audio.
     pub tracks: Vec<TrackView>,
+    /// How it is encrypted, if it is.
+    pub protected: Option<Protected>,
+    /// How the storyboard is divided, if there is one.
+    pub tiles: Option<Tiles>,
+    poster: Option<Arc<Fragment>>,
+    storyboard: Option<Arc<Fragment>>,
+    /// The storyboard's tiles in time.
+    pub tile_list: Once,
     /// The master playlist.
     pub master: Once,
     /// The manifest.
@@ -51,11 +66,12 @@ impl TrackView {
             init: None,
             segments,
             playlist: Once::default(),
+            iframes: Once::default(),
         }
     }
 
     fn place(&mut self, segment: &Segment) {
-        let fragment = Some(Fragment::of(segment, &self.plan.media));
+        let fragment = Some(Arc::new(Fragment::of(segment, &self.plan.media)));
         match segment.number {
             None => self.init = fragment,
             Some(number) => {
@@ -65,6 +81,11 @@ impl TrackView {
                 }
             }
         }
+    }
+
+    /// It is one of pictures.
+    pub fn is_video(&self) -> bool {
+        matches!(self.plan.media, Media::Video { .. })
     }
 
     /// Segments that follow each other from the first one.
@@ -91,12 +112,44 @@ impl View {
                 track.place(segment);
             }
         }
+        let still = |still: Still| {
+            let found = committed.iter().find(|s| s.track == still.track());
+            found.map(|segment| Arc::new(Fragment::still(segment)))
+        };
         Self {
+            tiles: None,
+            poster: still(Still::Poster),
+            storyboard: still(Still::Storyboard),
+            tile_list: Once::default(),
             tracks,
+            protected: None,
             master: Once::default(),
             manifest: Once::default(),
             read,
         }
+    }
+
+    /// The same view of an output that is encrypted, or not.
+    pub fn protected(self, protected: Option<Protected>) -> Self {
+        Self { protected, ..self }
+    }
+
+    /// The same view of an output with a storyboard, or without.
+    pub fn tiled(self, tiles: Option<Tiles>) -> Self {
+        Self { tiles, ..self }
+    }
+
+    /// A still image, once it is committed.
+    pub fn still(&self, still: Still) -> Option<Arc<Fragment>> {
+        match still {
+            Still::Poster => self.poster.clone(),
+            Still::Storyboard => self.storyboard.clone(),
+        }
+    }
+
+    /// Its scheme of encryption.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.protected.map(|protected| protected.scheme)
     }
 
     /// The track of this name.
@@ -117,13 +170,14 @@ impl View {
         shortest.or(longest).unwrap_or(0)
     }
 
-    fn find(&self, track: &TrackId, name: &FileName) -> Option<Fragment> {
-        let track = self.track(track)?;
+    /// A committed file of a track.
+    pub fn find(&self, track: &str, name: FileName) -> Option<Arc<Fragment>> {
+        let track = self.tracks.iter().find(|t| t.plan.id.as_str() == track)?;
         let fragment = match name.number {
             None => track.init.as_ref(),
             Some(number) => track.segments.get(number as usize)?.as_ref(),
         };
-        let same = |f: &&Fragment| name.hash.as_deref().is_none_or(|hash| hash == f.short());
+        let same = |f: &&Arc<Fragment>| name.hash.is_none_or(|hash| hash == f.short());
         fragment.filter(same).cloned()
     }
 
@@ -161,7 +215,8 @@ impl Views {
             Some(view) if usable(&view) => return Ok(view),
             Some(view) => {
                 self.known.invalidate(output).await;
-                Some(view.tracks.iter().map(|t| t.plan.clone()).collect())
+                let plans = view.tracks.iter().map(|t| t.plan.clone()).collect();
+                Some((plans, view.protected, view.tiles))
             }
             None => None,
         };
@@ -174,29 +229,45 @@ impl Views {
     async fn read(
         &self,
         output: &OutputId,
-        plans: Option<Vec<TrackPlan>>,
+        plans: Option<Plans>,
         now: UnixSeconds,
     ) -> Result<Arc<View>, CatalogError> {
-        let plans = match plans {
+        let (plans, protected, tiles) = match plans {
             Some(plans) => plans,
-            None => self.catalog.output(output).await?.plan.tracks,
+            None => {
+                let plan = self.catalog.output(output).await?.plan;
+                let tiles = plan.stills.map(|stills| stills.tiles);
+                (plan.tracks, plan.protected, tiles)
+            }
         };
         let committed = self.catalog.segments(output).await?;
-        Ok(Arc::new(View::new(plans, &committed, now)))
+        let view = View::new(plans, &committed, now)
+            .protected(protected)
+            .tiled(tiles);
+        Ok(Arc::new(view))
     }
 
-    /// A committed file of an output.
+    /// The key of an output, if it is encrypted. Not remembered: memory is no place for keys.
+    pub async fn key(&self, output: &OutputId) -> Result<Option<ContentKey>, StreamingError> {
+        let key = self.catalog.key_of(output).await;
+        key.map_err(|error| StreamingError::Catalog(Arc::new(error)))
+    }
+
+    /// A committed file of an output, and the view that shows it or does not.
     pub async fn find(
         &self,
         output: &OutputId,
-        track: &TrackId,
-        name: &FileName,
-    ) -> Result<Option<Fragment>, StreamingError> {
+        track: &str,
+        name: FileName<'_>,
+    ) -> Result<(Arc<View>, Option<Arc<Fragment>>), StreamingError> {
         // Segments never change, so an old view that has it is as good as a new one.
-        let known = self.known.get(output).await;
-        if let Some(fragment) = known.and_then(|view| view.find(track, name)) {
-            return Ok(Some(fragment));
+        if let Some(view) = self.known.get(output).await
+            && let Some(fragment) = view.find(track, name)
+        {
+            return Ok((view, Some(fragment)));
         }
-        Ok(self.current(output).await?.find(track, name))
+        let view = self.current(output).await?;
+        let fragment = view.find(track, name);
+        Ok((view, fragment))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body as HttpBody;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use super::error::UploadError;
 use super::metadata::Metadata;
 use super::{Body, UploadService};
 use crate::error::{Kind, Problem};
+use crate::extract::Named;
 use crate::layers::authenticate::Caller;
 
 mod render;
@@ -83,7 +84,7 @@ async fn create(
 async fn resume(
     State(service): Service,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     let who = caller.signed_in()?;
     let status = service.resume(who, &parse_id(&id)?).await?;
@@ -93,7 +94,7 @@ async fn resume(
 async fn describe(
     State(service): Service,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     let who = caller.signed_in()?;
     let status = service.describe(who, &parse_id(&id)?).await?;
@@ -103,7 +104,7 @@ async fn describe(
 async fn append(
     State(service): Service,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
     body: HttpBody,
 ) -> Result<Response, Problem> {
@@ -122,7 +123,7 @@ async fn append(
 async fn terminate(
     State(service): Service,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     let who = caller.signed_in()?;
     service.terminate(who, &parse_id(&id)?).await?;
@@ -133,7 +134,7 @@ async fn terminate(
 async fn overridden(
     service: Service,
     caller: Caller,
-    id: Path<String>,
+    id: Named<String>,
     headers: HeaderMap,
     body: HttpBody,
 ) -> Result<Response, Problem> {

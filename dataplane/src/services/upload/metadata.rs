@@ -5,10 +5,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::validation::Line;
+
 /// Most bytes of the whole header.
 const MAX_HEADER_BYTES: usize = 4096;
 /// Most characters of one value.
 const MAX_CHARS: usize = 200;
+
+/// A value that is read here.
+type Value = Line<MAX_CHARS>;
 
 /// Why metadata is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,12 +95,9 @@ fn line(pairs: &[Pair<'_>], name: &'static str) -> Result<Option<String>, Invali
         return Ok(None);
     };
     let text = std::str::from_utf8(value).map_err(|_| InvalidMetadata::Value(name))?;
-    let text = text.trim();
-    let short = (1..=MAX_CHARS).contains(&text.chars().count());
-    if !short || text.chars().any(char::is_control) {
-        return Err(InvalidMetadata::Value(name));
-    }
-    Ok(Some(text.to_owned()))
+    let value: Result<Value, _> = text.parse();
+    let value = value.map_err(|_| InvalidMetadata::Value(name))?;
+    Ok(Some(value.into()))
 }
 
 #[cfg(test)]

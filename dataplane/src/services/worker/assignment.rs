@@ -1,6 +1,7 @@
 //! What a pod is to do, and where its source is.
 
 use streamgate_contract::config::Transcode;
+use streamgate_contract::encryption::{ContentKey, Hex16, Protection};
 use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
@@ -53,8 +54,25 @@ impl Worker {
         task: &Task,
         order: Order,
     ) -> Result<Assignment, WorkerError> {
-        let source = self.source(task).await?;
-        Ok(Assignment { order, source })
+        Ok(Assignment {
+            order,
+            source: self.source(task).await?,
+            protection: self.protection(task).await?,
+        })
+    }
+
+    /// What the job's output is encrypted with: a key of its own that stays over all its pods.
+    pub(super) async fn protection(&self, task: &Task) -> Result<Option<Protection>, WorkerError> {
+        let Some(wanted) = &task.job.spec.encryption else {
+            return Ok(None);
+        };
+        let fresh = ContentKey {
+            id: Hex16::new(rand::random()),
+            key: Hex16::new(rand::random()),
+        };
+        let key = self.catalog.keep_key(&task.key(), &fresh).await?;
+        let scheme = wanted.scheme;
+        Ok(Some(Protection { scheme, key }))
     }
 
     /// The order of an Encode pod: the plan and the span of its index.

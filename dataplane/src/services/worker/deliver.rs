@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamgate_contract::job_api::{
     CommitRequest, CommitResult, Object, ProgressReport, Ticket, TicketRequest,
 };
-use streamgate_contract::job_files::Published;
+use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step;
 
 use super::Worker;
@@ -20,6 +20,10 @@ use crate::ports::objects::ObjectKey;
 
 /// Seconds a ticket is good for.
 const TICKET_SECONDS: u32 = 900;
+/// Most that is believed of a pod: cores, a month, and a hundred terabytes.
+const MOST_CORES: u64 = 1_024;
+const MOST_MILLISECONDS: u64 = 31 * 24 * 3_600 * 1_000;
+const MOST_FETCHED: u64 = 100 << 40;
 
 impl Worker {
     /// Where to put an object.
@@ -101,6 +105,20 @@ impl Worker {
         Ok(())
     }
 
+    /// Notes what a pod took for its output.
+    ///
+    /// # Errors
+    /// When the pod may not ask.
+    pub async fn note_usage(&self, pod: &Pod, usage: &Usage) -> Result<(), WorkerError> {
+        let task = self.task(pod).await?;
+        let planned = self.planned(&task).await?;
+        let usage = plausible(usage);
+        self.catalog
+            .note_usage(&planned.output, &pod.name, &usage)
+            .await?;
+        Ok(())
+    }
+
     /// Closes the output and makes it what its content plays.
     ///
     /// # Errors
@@ -126,6 +144,7 @@ impl Worker {
             output: planned.output.to_string(),
             segments: u32::try_from(media).unwrap_or(u32::MAX),
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            cost: self.catalog.usage(&planned.output).await?,
         })
     }
 
@@ -147,6 +166,16 @@ impl Worker {
         let committed = self.catalog.segments(&planned.output).await?;
         let entry = Entry::new(task, planned, &committed);
         Ok(self.board.add(key, entry))
+    }
+}
+
+/// What a pod may have taken: its CPU time comes from a process that parses hostile media.
+fn plausible(usage: &Usage) -> Usage {
+    let most = usage.pod_milliseconds.saturating_mul(MOST_CORES);
+    Usage {
+        cpu_milliseconds: usage.cpu_milliseconds.min(most),
+        pod_milliseconds: usage.pod_milliseconds.min(MOST_MILLISECONDS),
+        fetched_bytes: usage.fetched_bytes.min(MOST_FETCHED),
     }
 }
 
@@ -172,6 +201,7 @@ fn name(object: &Object) -> String {
     match object {
         Object::Init { track } => format!("the init segment of {track}"),
         Object::Segment { track, number } => format!("segment {number} of {track}"),
+        Object::Still { still } => format!("the {}", still.name()),
     }
 }
 
@@ -179,6 +209,7 @@ fn segment(ask: CommitRequest) -> Segment {
     let (track, number) = match ask.object {
         Object::Init { track } => (track, None),
         Object::Segment { track, number } => (track, Some(number)),
+        Object::Still { still } => (still.track(), None),
     };
     Segment {
         track,
@@ -186,5 +217,6 @@ fn segment(ask: CommitRequest) -> Segment {
         key: ask.key,
         bytes: ask.bytes,
         sha256: ask.sha256,
+        head_bytes: ask.head_bytes.filter(|head| *head <= ask.bytes),
     }
 }

@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH,
     PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
+    USAGE_PATH,
 };
-use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Published};
+use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Published, Usage};
 use streamgate_contract::plan::Plan;
 
 use super::Worker;
@@ -43,6 +44,7 @@ pub fn internal_routes(service: Arc<Worker>) -> Router {
         .route(TICKETS_PATH, post(ticket))
         .route(COMMITS_PATH, post(commit))
         .route(PROGRESS_PATH, post(progress))
+        .route(USAGE_PATH, post(usage))
         .route(PUBLISH_PATH, post(publish))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .route(
@@ -131,6 +133,15 @@ async fn progress(
     Sent(report): Sent<ProgressReport>,
 ) -> Result<StatusCode, Problem> {
     worker.report(&pod, &report).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn usage(
+    State(worker): Service,
+    Caller(pod): Caller,
+    Sent(usage): Sent<Usage>,
+) -> Result<StatusCode, Problem> {
+    worker.note_usage(&pod, &usage).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -48,6 +48,12 @@ impl Worker {
         validate::plan(plan, &self.transcode.limits).map_err(|wrong| {
             WorkerError::internal(format!("the plan does not hold together: {wrong}"))
         })?;
+        let protection = self.protection(task).await?;
+        if plan.protected != protection.map(|p| p.public()) {
+            return Err(WorkerError::internal(
+                "the plan is not encrypted as the job says",
+            ));
+        }
         if task.job.spec.source.upload.is_none() {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use streamgate_contract::job_api::Object;
 use streamgate_contract::job_files::MAX_SEGMENT_BYTES;
 use streamgate_contract::names::{self, JobPod, Step};
 use streamgate_contract::plan::{Grid, Media, Plan, SpanWork, TrackPlan};
+use streamgate_contract::stills::Stills;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::progress::estimate::{Lane, Shape};
@@ -20,6 +21,7 @@ pub(super) struct Planned {
     spans: Vec<SpanWork>,
     grid: Grid,
     shape: Shape,
+    stills: Option<Stills>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +51,7 @@ impl Planned {
             spans: plan.spans.iter().map(|span| span.work).collect(),
             grid: plan.grid,
             shape: shape(plan),
+            stills: plan.stills.clone(),
         }
     }
 
@@ -67,7 +70,10 @@ impl Planned {
             (Step::Encode, Object::Segment { track, number }) => {
                 self.span(track, *number) == Some(pod.index)
             }
-            (Step::Encode, Object::Init { .. }) | (Step::Publish, _) => false,
+            (Step::Plan, Object::Still { .. }) => self.stills.is_some(),
+            (Step::Encode, Object::Init { .. } | Object::Still { .. }) | (Step::Publish, _) => {
+                false
+            }
         }
     }
 
@@ -78,6 +84,10 @@ impl Planned {
                 .track(track)
                 .is_some_and(|t| t.init_bytes == bytes && t.init_sha256 == sha256),
             Object::Segment { .. } => (1..=MAX_SEGMENT_BYTES).contains(&bytes),
+            Object::Still { still } => self.stills.as_ref().is_some_and(|stills| {
+                let said = stills.plan(*still);
+                said.bytes == bytes && said.sha256 == sha256
+            }),
         }
     }
 
@@ -87,6 +97,9 @@ impl Planned {
             Object::Init { track } => names::init_key(&self.content, &self.output, track, sha256),
             Object::Segment { track, number } => {
                 names::segment_key(&self.content, &self.output, track, *number, sha256)
+            }
+            Object::Still { still } => {
+                names::still_key(&self.content, &self.output, *still, sha256)
             }
         }
     }

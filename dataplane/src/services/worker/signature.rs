@@ -10,6 +10,7 @@ use streamgate_contract::job_api::OBJECTS_PATH;
 
 use crate::ports::clock::UnixSeconds;
 use crate::ports::objects::ObjectKey;
+use crate::validation::Sha256Hex;
 
 /// Header that announces the hash of a body. Source: RFC 9530.
 pub const CONTENT_DIGEST: &str = "content-digest";
@@ -89,8 +90,7 @@ impl UrlKey {
 
 /// Whether this is a SHA-256 in lower-case hex.
 pub(super) fn is_sha256(text: &str) -> bool {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    text.len() == 64 && text.bytes().all(digit)
+    text.parse::<Sha256Hex>().is_ok()
 }
 
 /// `sha-256=:…:` of a hash in hex.

@@ -152,6 +152,7 @@ fn commit(object: &Object, ticket: &Value, bytes: &[u8]) -> CommitRequest {
         key: ticket["key"].as_str().unwrap().to_owned(),
         sha256: sha256(bytes),
         bytes: bytes.len() as u64,
+        head_bytes: None,
     }
 }
 
@@ -223,10 +224,21 @@ async fn a_job_goes_from_plan_to_published() {
         .ask(&encode, Method::GET, ASSIGNMENT_PATH, Value::Null)
         .await;
     assert_eq!(order["order"]["committed"].as_array().unwrap().len(), 4);
+    // The second says it had more CPU time than there are cores to take it on.
+    let took = |cpu, fetched| json!({"cpuMilliseconds": cpu, "podMilliseconds": 10, "fetchedBytes": fetched});
+    for (index, usage) in [(0, took(30_u64, 5)), (1, took(u64::MAX, 2))] {
+        let (status, _) = world
+            .post(&pod(Step::Encode, index), USAGE_PATH, usage)
+            .await;
+        assert_eq!(status, 204);
+    }
     let (status, done) = world.post(&publish, PUBLISH_PATH, Value::Null).await;
     assert_eq!(status, 200, "{done}");
     let output = format!("{UID}-0");
-    let expected = json!({"content": "film", "output": output, "segments": 18, "bytes": 102});
+    let cost =
+        json!({"cpuMilliseconds": 30 + 10 * 1_024, "podMilliseconds": 20, "fetchedBytes": 7});
+    let expected =
+        json!({"content": "film", "output": output, "segments": 18, "bytes": 102, "cost": cost});
     assert_eq!(done, expected);
     let content = world
         .catalog

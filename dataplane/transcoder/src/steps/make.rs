@@ -11,23 +11,26 @@ use streamgate_contract::plan::{
 use super::ranges;
 use crate::encode::{VideoEncoder, VideoSettings};
 use crate::error::EngineError;
+use crate::events::Outbox;
 use crate::plan::grid;
 use crate::plan::ladder::{Rung, ladder};
 use crate::plan::timeline::timeline;
 use crate::probe::Scan;
 use crate::source::Source;
-use crate::{audio, engine, package};
+use crate::{audio, engine, package, stills};
 
 /// A plan and the init segments of its tracks, in order.
 pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) inits: Vec<Vec<u8>>,
+    pub(super) stills: Option<stills::Made>,
 }
 
 pub(super) fn plan(
     source: &Source,
     scan: Scan,
     request: &PlanRequest,
+    outbox: &Outbox,
 ) -> Result<Made, EngineError> {
     refuse_unmet(request)?;
     let facts = &scan.facts;
@@ -43,9 +46,51 @@ pub(super) fn plan(
         grid,
         tracks,
         spans: Vec::new(),
+        protected: outbox.protected(),
+        stills: None,
     };
     plan.spans = ranges::spans(source, &scan, &plan)?;
-    Ok(Made { plan, inits })
+    let inits = sealed(&mut plan, inits, outbox)?;
+    let stills = stills(source, &plan);
+    plan.stills = stills.as_ref().map(|made| made.plan.clone());
+    Ok(Made {
+        plan,
+        inits,
+        stills,
+    })
+}
+
+/// Stills of an output in the clear: an encrypted one would show in them what it keeps shut. A source
+/// of which they cannot be made may still be good for everything else.
+fn stills(source: &Source, plan: &Plan) -> Option<stills::Made> {
+    let sizes = plan.tracks.iter().filter_map(|track| match track.media {
+        Media::Video { width, height, .. } => Some((width, height)),
+        Media::Audio { .. } => None,
+    });
+    let tallest = sizes.max_by_key(|size| size.1)?;
+    let video = plan.source.video.as_ref()?;
+    if plan.protected.is_some() {
+        return None;
+    }
+    let made = stills::make(source, video, tallest);
+    made.map_err(|error| eprintln!("no stills: {error}")).ok()
+}
+
+/// The init segments as they leave, which the plan's hashes are of.
+fn sealed(
+    plan: &mut Plan,
+    inits: Vec<Vec<u8>>,
+    outbox: &Outbox,
+) -> Result<Vec<Vec<u8>>, EngineError> {
+    outbox.learn(&plan.tracks)?;
+    let mut sealed = Vec::with_capacity(inits.len());
+    for (track, init) in plan.tracks.iter_mut().zip(inits) {
+        let init = outbox.sealed_init(&track.id, init)?;
+        track.init_sha256 = hex::encode(Sha256::digest(&init));
+        track.init_bytes = init.len() as u64;
+        sealed.push(init);
+    }
+    Ok(sealed)
 }
 
 /// Frames a second of the grid: sound alone is cut in milliseconds.

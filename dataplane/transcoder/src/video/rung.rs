@@ -102,11 +102,9 @@ impl<'a> Rung<'a> {
 
     /// The init segment this run would need must be the one that was published.
     fn check_init(&self, encoder: &VideoEncoder) -> Result<(), EngineError> {
-        let bytes = init_segment(
-            &self.settings,
-            &encoder.config(&self.settings)?,
-            self.track.timescale,
-        )?;
+        let config = encoder.config(&self.settings)?;
+        let bytes = init_segment(&self.settings, &config, self.track.timescale)?;
+        let bytes = self.outbox.sealed_init(&self.track.id, bytes)?;
         if hex::encode(Sha256::digest(&bytes)) == self.track.init_sha256 {
             return Ok(());
         }

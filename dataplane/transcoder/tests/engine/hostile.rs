@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use streamgate_contract::job_files::{COMMITTED, Event, Termination};
@@ -108,6 +108,8 @@ fn ended(pid: i32) -> Option<(std::process::ExitStatus, i64)> {
 #[test]
 fn mutated_media_end_in_a_reason() {
     let count = times("STREAMGATE_MUTATIONS", 36);
+    // Where the inputs are kept for jobs on a cluster, when somebody wants them.
+    let kept = std::env::var_os("STREAMGATE_MUTATIONS_KEEP").map(PathBuf::from);
     let originals: Vec<Vec<u8>> = SOURCES
         .iter()
         .map(|name| std::fs::read(footage(name)).unwrap())
@@ -120,6 +122,9 @@ fn mutated_media_end_in_a_reason() {
         mutate(&mut bytes, &mut random);
         let source = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(source.path(), &bytes).unwrap();
+        if let Some(folder) = &kept {
+            std::fs::copy(source.path(), folder.join(format!("{number:03}.media"))).unwrap();
+        }
         let (word, peak) = outcome(source.path());
         let typed =
             word.chars().all(char::is_alphabetic) && word != "InternalError" && word != "hung";

@@ -13,3 +13,5 @@ mod pod;
 mod random;
 mod refusals;
 mod resume;
+mod sealed;
+mod stills;

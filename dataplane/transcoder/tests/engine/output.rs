@@ -47,7 +47,7 @@ fn check_video(plan: &Plan, track: &TrackPlan, files: &Files) {
 fn the_worked_example_is_exact() {
     let (plan, files) = whole_output(&footage("clip-720p25.mp4"), small_grid());
     assert_eq!((plan.grid.segments, plan.spans.len()), (6, 4));
-    assert_eq!(files.len(), 5 + 5 * 6);
+    assert_eq!(files.len(), 5 + 5 * 6 + 2, "with the stills");
     let (audio, video) = plan.tracks.split_last().unwrap();
     let ids: Vec<&str> = video.iter().map(|t| t.id.as_str()).collect();
     assert_eq!(ids, ["v720", "v540", "v360", "v240"]);

@@ -34,6 +34,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
     RoleConfig {
         gate: identity(gate),
         public_url: public_url.to_owned(),
+        serve_tls: spec.exposure.tls_secret_name.is_some(),
         storage: storage(spec.storage.s3.as_ref()),
         database: Database::Sqlite {
             path: format!("{DATA_DIR}/catalog.sqlite"),
@@ -55,8 +56,10 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             mode: spec.limits.mode,
             trusted_proxies: spec.limits.trusted_proxies.clone(),
             max_concurrent_requests: spec.limits.max_concurrent_requests,
+            shared_store: None,
         },
         audit: spec.audit.clone(),
+        playback: spec.playback.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
             ladder: spec.transcode.ladder,

@@ -89,6 +89,20 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
             Children(&["Service gateway"]),
         ),
         (
+            "playback.allowedOrigins[]",
+            json!("https://a.example"),
+            CONFIG,
+        ),
+        ("playback.streamsPerViewer", json!(4), CONFIG),
+        ("playback.bytesPerSecond", json!(3_000_000), CONFIG),
+        ("playback.bind[]", json!("Device"), CONFIG),
+        ("playback.countryHeader", json!("x-country"), CONFIG),
+        (
+            "exposure.tlsSecretName",
+            json!("other-tls"),
+            Children(&["Deployment"]),
+        ),
+        (
             "allowedNamespaces[]",
             json!("team-b"),
             Children(&["ConfigMap", "Deployment", "grant"]),
@@ -97,6 +111,28 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("paused", json!(true), Ready("Paused")),
         ("transcode.parallelism", json!(3), Jobs),
         ("transcode.sandbox", json!("Required"), Jobs),
+        ("transcode.scheduling.nodeSelector.*", json!("no"), Jobs),
+        (
+            "transcode.scheduling.priorityClassName",
+            json!("urgent"),
+            Jobs,
+        ),
+        ("transcode.scheduling.tolerations[].key", json!("gpu"), Jobs),
+        (
+            "transcode.scheduling.tolerations[].operator",
+            json!("Equal"),
+            Jobs,
+        ),
+        (
+            "transcode.scheduling.tolerations[].value",
+            json!("no"),
+            Jobs,
+        ),
+        (
+            "transcode.scheduling.tolerations[].effect",
+            json!("NoExecute"),
+            Jobs,
+        ),
         (
             "transcode.resources.requests.*",
             json!("much"),

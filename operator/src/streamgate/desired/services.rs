@@ -16,8 +16,10 @@ pub const INTERNAL: &str = "internal";
 /// See [`PUBLIC`].
 pub const ADMIN: &str = "admin";
 
-/// Port of the public Service.
+/// Port of the public Service when the gate speaks plain HTTP.
 const HTTP: u16 = 80;
+/// Port of the public Service when the gate speaks TLS.
+const HTTPS: u16 = 443;
 
 /// Name of the public Service.
 pub fn gateway_name(gate: &ValidatedGate) -> String {
@@ -34,7 +36,13 @@ pub fn gateway(gate: &ValidatedGate) -> Service {
     };
     let port = ServicePort {
         node_port: exposure.node_port,
-        ..port(HTTP, PUBLIC)
+        ..port(
+            match exposure.tls_secret_name {
+                Some(_) => HTTPS,
+                None => HTTP,
+            },
+            PUBLIC,
+        )
     };
     service(gate, &gateway_name(gate), kind, port)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use streamgate_contract::job_files::{Failure, Published, Termination};
+use streamgate_contract::job_files::{Failure, Published, Termination, Usage};
 use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::PlanSummary;
 use streamgate_crds::conditions::{self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED};
@@ -91,6 +91,11 @@ fn published() -> JobSeen {
         output: "o1".into(),
         segments: 30,
         bytes: 9_000,
+        cost: Usage {
+            cpu_milliseconds: 41_001,
+            pod_milliseconds: 60_000,
+            fetched_bytes: 5_000,
+        },
     };
     JobSeen {
         result: Some(Termination::Published(published)),
@@ -264,6 +269,8 @@ fn a_closed_output_ends_the_job() {
     );
     says(&step, Phase::Succeeded, "Published");
     assert_eq!(holds(&step), [READY, COMPLETE]);
+    let cost = step.status.cost.as_ref().unwrap();
+    assert_eq!((cost.cpu_seconds, cost.pod_seconds), (42, 60));
     let output = step.status.output.unwrap();
     assert_eq!((output.content.as_str(), output.bytes), ("clip", 9_000));
     assert_eq!(step.notice.map(|n| n.warning), Some(false));

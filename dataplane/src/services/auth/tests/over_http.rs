@@ -75,6 +75,20 @@ async fn a_person_signs_in_looks_around_and_signs_out() {
     assert_eq!(full, format!("https://gate.example{path}"));
     assert!(path.starts_with("/v/ey") && path.ends_with("/master.m3u8"));
 
+    // As a cookie the handle is in no URL, and sent for the files of this content alone.
+    let wanted_as_cookie = json!({"content": "c", "cookie": true});
+    let response = post(&url, "/api/v1/playback", Some(token), &wanted_as_cookie).await;
+    let cookie = response.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let (handle, attributes) = cookie.split_once("; ").unwrap();
+    assert!(handle.starts_with("__Secure-playback=ey"), "{handle}");
+    let kept = "Path=/v/c/; Max-Age=602; Secure; HttpOnly; SameSite=None; Partitioned";
+    assert_eq!(attributes, kept);
+    let (_, playback) = json_of(response).await;
+    assert_eq!(playback["url"], "https://gate.example/v/c/master.m3u8");
+
     let out = post(&url, "/api/v1/auth/logout", Some(token), &Value::Null).await;
     assert_eq!(out.status(), 204);
     assert!(

@@ -211,6 +211,7 @@ async fn a_handle_or_anothers_token_is_no_session() {
         output: "o".parse().unwrap(),
         rules: String::new(),
         proven: Vec::new(),
+        bound: None,
     };
     let viewing = Token::new(GATE, NOW, NOW + 60, viewing);
     assert!(

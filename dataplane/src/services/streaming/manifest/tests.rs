@@ -1,7 +1,7 @@
 //! The manifest against golden text, and while it grows.
 
 use super::*;
-use crate::services::streaming::playlist::fixtures::{all, tracks};
+use crate::services::streaming::playlist::fixtures::{all, protected, tracks};
 
 const STATIC: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT4S" type="static" mediaPresentationDuration="PT24.000000S">
@@ -26,6 +26,21 @@ const STATIC: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 fn a_whole_output_is_static_with_measured_rates() {
     let view = View::new(tracks(), &all(&tracks()), 0);
     assert_eq!(mpd(&view).unwrap(), STATIC);
+}
+
+#[test]
+fn every_choice_of_an_encrypted_output_says_so() {
+    for (scheme, name) in [(Scheme::Cbcs, "cbcs"), (Scheme::Cenc, "cenc")] {
+        let view = View::new(tracks(), &all(&tracks()), 0).protected(protected(scheme));
+        let text = mpd(&view).unwrap();
+        assert!(
+            text.contains(r#" xmlns:cenc="urn:mpeg:cenc:2013""#),
+            "{text}"
+        );
+        let line =
+            format!(r#"value="{name}" cenc:default_KID="abababab-abab-abab-abab-abababababab"/>"#);
+        assert_eq!(text.matches(&line).count(), 2, "{text}");
+    }
 }
 
 #[test]

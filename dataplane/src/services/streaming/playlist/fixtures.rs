@@ -1,5 +1,6 @@
 //! Tracks and commits that tests of playlists and manifests share.
 
+use streamgate_contract::encryption::{Hex16, Protected, Scheme};
 use streamgate_contract::plan::TrackPlan;
 
 use crate::ports::catalog::{Segment, suite};
@@ -25,6 +26,12 @@ pub fn all(tracks: &[TrackPlan]) -> Vec<Segment> {
             .collect::<Vec<_>>()
     };
     tracks.iter().flat_map(of).collect()
+}
+
+/// Encryption by a scheme, with a key of this id.
+pub fn protected(scheme: Scheme) -> Option<Protected> {
+    let key_id = Hex16::new([0xab; 16]);
+    Some(Protected { scheme, key_id })
 }
 
 /// Video of 6 segments of 4 s and audio cut at the nearest frame.

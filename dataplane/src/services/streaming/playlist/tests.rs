@@ -2,8 +2,9 @@
 
 use m3u8_rs::{MediaPlaylistType, parse_master_playlist_res, parse_media_playlist_res};
 use proptest::prelude::*;
+use streamgate_contract::encryption::Scheme;
 
-use super::fixtures::{HASH, all, committed, tracks};
+use super::fixtures::{HASH, all, committed, protected, tracks};
 use super::*;
 use crate::ports::catalog::Segment;
 
@@ -22,8 +23,9 @@ fn a_whole_output_is_vod_with_measured_rates() {
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"a-en-aac\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a-en-aac.m3u8\"
-#EXT-X-STREAM-INF:BANDWIDTH=4026,AVERAGE-BANDWIDTH=4010,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=25.000,AUDIO=\"audio\"
+#EXT-X-STREAM-INF:BANDWIDTH=4026,AVERAGE-BANDWIDTH=4010,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=25.000,VIDEO-RANGE=SDR,AUDIO=\"audio\"
 v720.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=200,AVERAGE-BANDWIDTH=200,CODECS=\"avc1.64001f\",RESOLUTION=1280x720,VIDEO-RANGE=SDR,URI=\"v720.iframes.m3u8\"
 ";
     assert_eq!(master(&view).unwrap(), expected);
     let expected = "#EXTM3U
@@ -51,6 +53,65 @@ a-en-aac/000005-0123456789abcdef.m4s
 }
 
 #[test]
+fn a_list_of_iframes_names_the_first_fragment_of_every_segment() {
+    let view = view(&all(&tracks()));
+    let text = iframes(&view, &"v720".parse().unwrap()).unwrap();
+    let list = parse_media_playlist_res(text.as_bytes()).unwrap();
+    assert!(list.i_frames_only && list.end_list);
+    assert_eq!(list.segments.len(), 6);
+    for (number, segment) in list.segments.iter().enumerate() {
+        let range = segment.byte_range.as_ref().unwrap();
+        assert_eq!((range.length, range.offset), (100, Some(0)));
+        assert_eq!(segment.uri, format!("v720/{number:06}-{HASH}.m4s"));
+    }
+}
+
+#[test]
+fn there_is_no_list_of_iframes_of_sound_of_unknown_ones_or_before_the_end() {
+    let whole = all(&tracks());
+    let list = |committed: &[Segment], track: &str| {
+        let view = view(committed);
+        let lists = master(&view).unwrap_or_default().matches("I-FRAME").count();
+        (iframes(&view, &track.parse().unwrap()).is_some(), lists)
+    };
+    assert_eq!(list(&whole, "v720"), (true, 1));
+    assert_eq!(list(&whole, "a-en-aac"), (false, 1));
+    assert_eq!(list(&whole[..whole.len() - 1], "v720"), (false, 0));
+    let mut old = whole.clone();
+    old[3].head_bytes = None;
+    assert_eq!(list(&old, "v720"), (false, 0));
+}
+
+#[test]
+fn whole_segments_have_a_vector_each_and_samples_one_line_for_all() {
+    let encrypted = |scheme| view(&all(&tracks())).protected(protected(scheme));
+    let text = text_of(&encrypted(Scheme::Aes128), "v720").unwrap();
+    let (head, segments) = text.split_once("#EXT-X-MAP").unwrap();
+    assert!(!head.contains("EXT-X-KEY"), "the init segment is clear");
+    let list = parse_media_playlist_res(text.as_bytes()).unwrap();
+    let vectors: std::collections::HashSet<_> = list
+        .segments
+        .iter()
+        .map(|segment| segment.key.as_ref().unwrap().iv.clone().unwrap())
+        .collect();
+    assert_eq!(vectors.len(), 6);
+    assert_eq!(
+        segments.matches("METHOD=AES-128,URI=\"key\",IV=0x").count(),
+        6
+    );
+    let view = encrypted(Scheme::Aes128);
+    assert_eq!(iframes(&view, &"v720".parse().unwrap()), None);
+    assert!(!master(&view).unwrap().contains("I-FRAME"));
+
+    let view = encrypted(Scheme::Cbcs);
+    let line = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"key\",KEYFORMAT=\"identity\"\n#EXT-X-MAP";
+    let list = iframes(&view, &"v720".parse().unwrap()).unwrap();
+    for text in [text_of(&view, "v720").unwrap(), list] {
+        assert!(text.contains(line) && text.matches("EXT-X-KEY").count() == 1);
+    }
+}
+
+#[test]
 fn before_the_end_the_rates_are_the_caps_and_the_playlist_is_an_event() {
     let mut some = all(&tracks());
     some.retain(|s| s.number.is_none_or(|n| n < 3));
@@ -58,7 +119,8 @@ fn before_the_end_the_rates_are_the_caps_and_the_playlist_is_an_event() {
     let text = master(&view).unwrap();
     assert!(text.contains("INF:BANDWIDTH=3074400,CODECS"), "{text}");
     let text = text_of(&view, "v720").unwrap();
-    assert!(text.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n") && !text.contains("ENDLIST"));
+    let event = "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n";
+    assert!(text.contains(event) && !text.contains("ENDLIST"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use streamgate_contract::names;
+use streamgate_contract::playback::PlaybackSettings;
 
 use crate::ports::catalog::{Outputs, Segment};
 use crate::ports::objects::{ObjectKey, Objects};
@@ -35,6 +36,11 @@ pub fn bytes(content: &str, track: &str, number: Option<u32>) -> Bytes {
 
 impl Stage {
     pub async fn new(world: World) -> Self {
+        Self::with(world, PlaybackSettings::default()).await
+    }
+
+    /// A gate whose viewings are held to more than their rule.
+    pub async fn with(world: World, settings: PlaybackSettings) -> Self {
         let parts = Parts {
             catalog: world.catalog.clone(),
             objects: world.objects.clone(),
@@ -43,12 +49,13 @@ impl Stage {
             playback_key: signer(2).verifier().clone(),
             public_url: GATE.into(),
             cache_bytes: 1 << 20,
+            settings,
         };
         let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
         let streaming = Arc::new(streaming);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = http::routes(streaming.clone());
+        let router = axum::Router::new().fallback_service(http::service(streaming.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let stage = Self {
             world,
@@ -98,6 +105,7 @@ impl Stage {
             key,
             bytes,
             sha256,
+            head_bytes: number.map(|_| 40),
         };
         assert!(self.world.catalog.commit(&output, &segment).await.unwrap());
         path

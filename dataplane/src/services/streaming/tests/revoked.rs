@@ -11,12 +11,14 @@ use async_trait::async_trait;
 use reqwest::Client;
 use serde_json::json;
 use streamgate_contract::ContentId;
+use streamgate_contract::encryption::{ContentKey, Hex16};
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::Stage;
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::adapters::system_clock::SystemClock;
+use crate::ports::catalog::Outputs;
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::services::auth::fixture::{Account, GATE, World, config, text};
 use crate::services::auth::{self, Auth};
@@ -83,13 +85,14 @@ impl Replica {
             playback_key: signer(2).verifier().clone(),
             public_url: GATE.into(),
             cache_bytes: 1 << 20,
+            settings: Default::default(),
         };
         let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
         let streaming = Arc::new(streaming);
         tokio::spawn(streaming.clone().run(stop.clone()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = http::routes(streaming);
+        let router = axum::Router::new().fallback_service(http::service(streaming));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, cut }
     }
@@ -129,6 +132,11 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     config.auth.lease_seconds = 600;
     let stage = Stage::new(World::on_chains(config.clone()).await).await;
     let objects = stage.published("c", Some("holders")).await;
+    let key = ContentKey {
+        id: Hex16::new([1; 16]),
+        key: Hex16::new([2; 16]),
+    };
+    stage.world.catalog.keep_key("job-c", &key).await.unwrap();
     let clock = Arc::new(SystemClock);
     let registry = prometheus::Registry::new();
     let chain = Arc::new(Ethereum::new(&config.chains, clock.clone(), &registry).unwrap());
@@ -155,7 +163,8 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     let content = "c".parse().unwrap();
     let playback = auth.playback(&profile, &content, Vec::new()).await.unwrap();
     let handle = playback.path.split('/').nth(2).unwrap();
-    let names = ["master.m3u8", "v720.m3u8"].into_iter().map(str::to_owned);
+    let names = ["master.m3u8", "v720.m3u8", "key", "keys"];
+    let names = names.into_iter().map(str::to_owned);
     let files: Vec<String> = names
         .chain(objects)
         .map(|f| format!("{handle}/{f}"))
@@ -173,6 +182,13 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         watch(replicas[replicas.len() - 1].clone());
     }
     tokio::time::sleep(3 * BLOCK).await;
+    // No player may keep a key, so a cached one opens nothing that is not asked for anew.
+    for name in ["key", "keys"] {
+        let url = format!("{}/v/{handle}/{name}", replicas[0].url);
+        let answer = reqwest::get(url).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+    }
     replicas[2].cut.store(true, Ordering::SeqCst);
     let (from, to) = (address, buyer.wallet().address.into());
     let call = transferFromCall {

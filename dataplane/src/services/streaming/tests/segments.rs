@@ -38,7 +38,6 @@ async fn every_object_is_served_as_it_was_committed() {
             "private, max-age=31536000, immutable"
         );
         assert_eq!(headers["accept-ranges"], "bytes");
-        assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["access-control-allow-origin"], "*");
         assert!(!headers.contains_key("access-control-allow-credentials"));
         let number = (index % each).checked_sub(1).map(|n| n as u32);

@@ -7,6 +7,7 @@ use streamgate_contract::plan::{
     ByteRange, Grid, Media, Plan, Ratio, SourceFacts, SourceLimits, SpanPlan, SpanWork, TrackPlan,
     VideoFacts,
 };
+use streamgate_contract::stills::{Still, Stills};
 
 /// Most tracks of an output: the ladder's bound and the languages'.
 const MAX_TRACKS: usize = 32;
@@ -14,6 +15,14 @@ const MAX_TRACKS: usize = 32;
 const MAX_SPANS: usize = 10_000;
 /// Most bytes of an init segment.
 const MAX_INIT_BYTES: u64 = 1 << 20;
+/// Most bytes of a still image.
+const MAX_STILL_BYTES: u64 = 16 << 20;
+/// Most tiles of a storyboard.
+const MAX_TILES: u32 = 1_000;
+/// Most pixels of a tile's side.
+const MAX_TILE_SIDE: u32 = 2_000;
+/// Most media time of a tile.
+const MAX_TILE_MILLISECONDS: u32 = 24 * 3_600_000;
 /// Times and rates beyond this are nonsense, and cannot be reckoned with safely.
 const MAX_TICKS: i64 = 1 << 60;
 
@@ -34,6 +43,7 @@ pub(super) fn plan(plan: &Plan, limits: &SourceLimits) -> Check {
     source(&plan.source, limits)?;
     grid(&plan.grid, plan.source.grid_frames())?;
     tracks(plan)?;
+    plan.stills.as_ref().map_or(Ok(()), stills)?;
     spans(plan)
 }
 
@@ -96,6 +106,9 @@ fn tracks(plan: &Plan) -> Check {
     )?;
     let ids: BTreeSet<_> = tracks.iter().map(|track| &track.id).collect();
     ensure(ids.len() == tracks.len(), "it names a track twice")?;
+    let still = |still: Still| ids.contains(&still.track());
+    let media = !Still::ALL.into_iter().any(still);
+    ensure(media, "a track has the name of a still image")?;
     let sound = tracks.iter().filter(|track| !is_video(track)).count();
     let pictures = plan.source.video.is_some() == (sound < tracks.len());
     ensure(pictures, "its video tracks and its source's differ")?;
@@ -106,6 +119,25 @@ fn tracks(plan: &Plan) -> Check {
     tracks
         .iter()
         .try_for_each(|track| one_track(track, &plan.grid))
+}
+
+fn stills(stills: &Stills) -> Check {
+    for still in Still::ALL {
+        let said = stills.plan(still);
+        let hash = super::super::signature::is_sha256(&said.sha256);
+        let size = (1..=MAX_STILL_BYTES).contains(&said.bytes);
+        ensure(hash && size, "a still image has no size or no hash")?;
+    }
+    let tiles = &stills.tiles;
+    let counts = 1..=MAX_TILES;
+    let counted = counts.contains(&tiles.count) && counts.contains(&tiles.columns);
+    let sides = 1..=MAX_TILE_SIDE;
+    let sized = sides.contains(&tiles.width) && sides.contains(&tiles.height);
+    let lasting = (1..=MAX_TILE_MILLISECONDS).contains(&tiles.milliseconds);
+    ensure(
+        counted && sized && lasting,
+        "the tiles of its storyboard are out of bounds",
+    )
 }
 
 fn is_video(track: &TrackPlan) -> bool {
@@ -181,6 +213,7 @@ fn bytes(span: &SpanPlan, source: u64) -> Check {
 mod tests {
     use super::*;
     use crate::services::worker::testing;
+    use streamgate_contract::stills::{StillPlan, Tiles};
 
     fn refused(change: impl FnOnce(&mut Plan)) -> &'static str {
         let mut changed = testing::plan();
@@ -208,6 +241,45 @@ mod tests {
         };
         let words = "a span reads beyond the source";
         assert_eq!(refused(|p| p.spans[0].bytes = vec![outside]), words);
+    }
+
+    #[test]
+    fn stills_are_bounded_and_no_track_is_one() {
+        let still = || StillPlan {
+            sha256: "0a".repeat(32),
+            bytes: 1,
+            width: 2,
+            height: 2,
+        };
+        let tiles = Tiles {
+            count: 1,
+            columns: 1,
+            width: 2,
+            height: 2,
+            milliseconds: 1_000,
+        };
+        let stills = Stills {
+            poster: still(),
+            storyboard: still(),
+            tiles,
+        };
+        let mut good = testing::plan();
+        good.stills = Some(stills.clone());
+        assert_eq!(plan(&good, &SourceLimits::default()), Ok(()));
+        let with = |change: fn(&mut Stills)| {
+            let mut stills = stills.clone();
+            change(&mut stills);
+            refused(|plan| plan.stills = Some(stills))
+        };
+        let words = "a still image has no size or no hash";
+        assert_eq!(with(|s| s.poster.bytes = 0), words);
+        assert_eq!(with(|s| s.storyboard.sha256.clear()), words);
+        let words = "the tiles of its storyboard are out of bounds";
+        assert_eq!(with(|s| s.tiles.count = 0), words);
+        assert_eq!(with(|s| s.tiles.columns = u32::MAX), words);
+        assert_eq!(with(|s| s.tiles.milliseconds = 0), words);
+        let words = "a track has the name of a still image";
+        assert_eq!(refused(|p| p.tracks[0].id = Still::Poster.track()), words);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What the gate's pod mounts: configuration, keys and the user's S3 credentials as one read-only
-//! tree, and the data volume.
+//! What the gate's pod mounts: configuration, keys, the user's S3 credentials and certificate as
+//! one read-only tree, and the data volume.
 
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, KeyToPath, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource,
     SecretProjection, Volume, VolumeMount, VolumeProjection,
 };
-use streamgate_contract::config::{DATA_DIR, KEY_FILES, KEYS_DIR, S3_CREDENTIALS_DIR};
+use streamgate_contract::config::{DATA_DIR, KEY_FILES, KEYS_DIR, S3_CREDENTIALS_DIR, TLS_DIR};
 
 use super::super::config_map::FILE;
 use super::metadata;
@@ -15,6 +15,8 @@ use crate::streamgate::validate::ValidatedGate;
 const SETTINGS_DIR: &str = "/etc/streamgate";
 /// Keys of the user's Secret with S3 credentials.
 const CREDENTIALS: [&str; 2] = ["accessKeyId", "secretAccessKey"];
+/// Keys of the user's Secret with a certificate.
+const CERTIFICATE: [&str; 2] = ["tls.crt", "tls.key"];
 /// Readable by owner and group, and by nobody else.
 const MODE: i32 = 0o440;
 
@@ -72,6 +74,9 @@ fn sources(gate: &ValidatedGate) -> Vec<VolumeProjection> {
     if let Some(s3) = &gate.spec.storage.s3 {
         let name = &s3.credentials_secret_name;
         sources.push(secret(name, &CREDENTIALS, S3_CREDENTIALS_DIR));
+    }
+    if let Some(name) = &gate.spec.exposure.tls_secret_name {
+        sources.push(secret(name, &CERTIFICATE, TLS_DIR));
     }
     sources
 }

@@ -1,14 +1,15 @@
-//! Nonces, ended sessions and the epoch in SQLite.
+//! Nonces, ended sessions and the epoch in either database.
 
 use async_trait::async_trait;
-use sqlx::{Sqlite, Transaction};
+use sqlx::Transaction;
 
-use super::{Sqlite3Catalog, failed, unsigned};
+use super::rows::{failed, unsigned};
+use super::{Catalog, Db};
 use crate::ports::catalog::{CatalogError, Sessions};
 use crate::ports::clock::UnixSeconds;
 
 /// Begins a new epoch inside a transaction, so that it comes with its cause or not at all.
-pub(super) async fn next_epoch(tx: &mut Transaction<'_, Sqlite>) -> Result<(), CatalogError> {
+pub(super) async fn next_epoch(tx: &mut Transaction<'_, Db>) -> Result<(), CatalogError> {
     let query = sqlx::query("UPDATE epoch SET number = number + 1");
     query
         .execute(&mut **tx)
@@ -18,7 +19,7 @@ pub(super) async fn next_epoch(tx: &mut Transaction<'_, Sqlite>) -> Result<(), C
 }
 
 #[async_trait]
-impl Sessions for Sqlite3Catalog {
+impl Sessions for Catalog {
     async fn put_nonce(
         &self,
         nonce: &str,
@@ -26,12 +27,12 @@ impl Sessions for Sqlite3Catalog {
         expires: UnixSeconds,
     ) -> Result<(), CatalogError> {
         let mut tx = self.write("remember a nonce").await?;
-        let expired = sqlx::query("DELETE FROM nonces WHERE expires <= ?").bind(now);
+        let expired = sqlx::query("DELETE FROM nonces WHERE expires <= $1").bind(now);
         expired
             .execute(&mut *tx)
             .await
             .map_err(failed("forget nonces"))?;
-        let query = sqlx::query("INSERT INTO nonces (nonce, expires) VALUES (?, ?)");
+        let query = sqlx::query("INSERT INTO nonces (nonce, expires) VALUES ($1, $2)");
         let query = query.bind(nonce).bind(expires);
         query
             .execute(&mut *tx)
@@ -41,14 +42,14 @@ impl Sessions for Sqlite3Catalog {
     }
 
     async fn take_nonce(&self, nonce: &str, now: UnixSeconds) -> Result<bool, CatalogError> {
-        let query = sqlx::query("DELETE FROM nonces WHERE nonce = ? AND expires > ?");
+        let query = sqlx::query("DELETE FROM nonces WHERE nonce = $1 AND expires > $2");
         let done = query.bind(nonce).bind(now).execute(&self.pool).await;
         Ok(done.map_err(failed("take a nonce"))?.rows_affected() == 1)
     }
 
     async fn revoke_session(&self, session: &str) -> Result<(), CatalogError> {
         let mut tx = self.write("end a session").await?;
-        let query = sqlx::query("INSERT INTO revoked_sessions VALUES (?) ON CONFLICT DO NOTHING");
+        let query = sqlx::query("INSERT INTO revoked_sessions VALUES ($1) ON CONFLICT DO NOTHING");
         query
             .bind(session)
             .execute(&mut *tx)
@@ -59,7 +60,7 @@ impl Sessions for Sqlite3Catalog {
     }
 
     async fn session_revoked(&self, session: &str) -> Result<bool, CatalogError> {
-        let query = sqlx::query("SELECT 1 FROM revoked_sessions WHERE session = ?").bind(session);
+        let query = sqlx::query("SELECT 1 FROM revoked_sessions WHERE session = $1").bind(session);
         let row = query
             .fetch_optional(&self.pool)
             .await

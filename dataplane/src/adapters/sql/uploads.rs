@@ -1,22 +1,21 @@
-//! Uploads and the outbox in SQLite.
+//! Uploads and the outbox in either database.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Transaction;
 use streamgate_contract::UploadId;
 
-use super::{
-    Sqlite3Catalog, column, conflict, contents, failed, not_found, parsed, signed, unsigned,
-};
+use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
+use super::{Catalog, Db, Row, contents};
 use crate::ports::catalog::{CatalogError, Content, OutboxEntry, Upload, UploadPart, Uploads};
 
-fn entry(row: &SqliteRow) -> Result<OutboxEntry, CatalogError> {
+fn entry(row: &Row) -> Result<OutboxEntry, CatalogError> {
     Ok(OutboxEntry {
         upload: parsed(row, "upload")?,
         content: parsed(row, "content")?,
     })
 }
 
-fn part(row: &SqliteRow) -> Result<UploadPart, CatalogError> {
+fn part(row: &Row) -> Result<UploadPart, CatalogError> {
     Ok(UploadPart {
         key: column(row, "key")?,
         bytes: unsigned(row, "bytes")?,
@@ -32,9 +31,16 @@ fn one_row(id: &UploadId, rows: u64) -> Result<(), CatalogError> {
     }
 }
 
-impl Sqlite3Catalog {
+/// Keeps others from changing the parts of an unfinished upload until the transaction ends.
+async fn lock(tx: &mut Transaction<'_, Db>, id: &UploadId) -> Result<u64, CatalogError> {
+    let sql = "UPDATE uploads SET length = length WHERE id = $1 AND content IS NULL";
+    let locked = sqlx::query(sql).bind(id.as_str()).execute(&mut **tx).await;
+    Ok(locked.map_err(failed("lock an upload"))?.rows_affected())
+}
+
+impl Catalog {
     async fn parts(&self, id: &UploadId) -> Result<Vec<UploadPart>, CatalogError> {
-        let sql = "SELECT key, bytes FROM upload_parts WHERE upload = ? ORDER BY part";
+        let sql = "SELECT key, bytes FROM upload_parts WHERE upload = $1 ORDER BY part";
         let rows = sqlx::query(sql).bind(id.as_str());
         let rows = rows.fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("read an upload"))?;
@@ -43,10 +49,10 @@ impl Sqlite3Catalog {
 }
 
 #[async_trait]
-impl Uploads for Sqlite3Catalog {
+impl Uploads for Catalog {
     async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError> {
         let sql = "INSERT INTO uploads (id, owner, length, metadata, created_at)
-                   VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
         let done = sqlx::query(sql)
             .bind(upload.id.as_str())
             .bind(&upload.owner)
@@ -67,7 +73,10 @@ impl Uploads for Sqlite3Catalog {
     }
 
     async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError> {
-        let query = sqlx::query("SELECT * FROM uploads WHERE id = ?").bind(id.as_str());
+        let query = sqlx::query(
+            "SELECT owner, length, metadata, content, created_at FROM uploads WHERE id = $1",
+        )
+        .bind(id.as_str());
         let row = query
             .fetch_optional(&self.pool)
             .await
@@ -93,18 +102,23 @@ impl Uploads for Sqlite3Catalog {
         part: &UploadPart,
     ) -> Result<(), CatalogError> {
         // Only the next number fits: two writers at one offset cannot both succeed.
+        const ACTION: &str = "append a part";
+        let mut tx = self.write(ACTION).await?;
+        one_row(id, lock(&mut tx, id).await?)?;
         let sql = "INSERT INTO upload_parts (upload, part, key, bytes)
-                   SELECT id, ?2, ?3, ?4 FROM uploads WHERE id = ?1 AND content IS NULL
-                   AND ?2 = (SELECT count(*) FROM upload_parts WHERE upload = ?1)
-                   AND ?4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = ?1)
-                       <= length";
+                   SELECT id, $2, $3, $4 FROM uploads WHERE id = $1 AND content IS NULL
+                   AND $2 = (SELECT count(*) FROM upload_parts WHERE upload = $1)
+                   AND $4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = $1)
+                       <= length
+                   ON CONFLICT DO NOTHING";
         let query = sqlx::query(sql)
             .bind(id.as_str())
-            .bind(number)
+            .bind(i64::from(number))
             .bind(&part.key)
             .bind(signed(part.bytes)?);
-        let done = query.execute(&self.pool).await;
-        one_row(id, done.map_err(failed("append a part"))?.rows_affected())
+        let done = query.execute(&mut *tx).await;
+        one_row(id, done.map_err(failed(ACTION))?.rows_affected())?;
+        tx.commit().await.map_err(failed(ACTION))
     }
 
     async fn replace_last_part(
@@ -113,20 +127,24 @@ impl Uploads for Sqlite3Catalog {
         key: &str,
         part: &UploadPart,
     ) -> Result<(), CatalogError> {
+        const ACTION: &str = "replace a part";
+        let mut tx = self.write(ACTION).await?;
+        one_row(id, lock(&mut tx, id).await?)?;
         // The old key must still be there and be the last: two writers cannot both replace it.
-        let sql = "UPDATE upload_parts SET key = ?3, bytes = ?4 WHERE upload = ?1 AND key = ?2
-                   AND bytes <= ?4
-                   AND part = (SELECT max(part) FROM upload_parts WHERE upload = ?1)
-                   AND EXISTS (SELECT 1 FROM uploads WHERE id = ?1 AND content IS NULL
-                       AND ?4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts
-                                 WHERE upload = ?1 AND key != ?2) <= length)";
+        let sql = "UPDATE upload_parts SET key = $3, bytes = $4 WHERE upload = $1 AND key = $2
+                   AND bytes <= $4
+                   AND part = (SELECT max(part) FROM upload_parts WHERE upload = $1)
+                   AND EXISTS (SELECT 1 FROM uploads WHERE id = $1 AND content IS NULL
+                       AND $4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts
+                                 WHERE upload = $1 AND key != $2) <= length)";
         let query = sqlx::query(sql)
             .bind(id.as_str())
             .bind(key)
             .bind(&part.key)
             .bind(signed(part.bytes)?);
-        let done = query.execute(&self.pool).await;
-        one_row(id, done.map_err(failed("replace a part"))?.rows_affected())
+        let done = query.execute(&mut *tx).await;
+        one_row(id, done.map_err(failed(ACTION))?.rows_affected())?;
+        tx.commit().await.map_err(failed(ACTION))
     }
 
     async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError> {
@@ -137,7 +155,7 @@ impl Uploads for Sqlite3Catalog {
     }
 
     async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError> {
-        let query = sqlx::query("DELETE FROM uploads WHERE id = ? AND content IS NULL");
+        let query = sqlx::query("DELETE FROM uploads WHERE id = $1 AND content IS NULL");
         let done = query.bind(id.as_str()).execute(&self.pool).await;
         match done.map_err(failed("delete an upload"))?.rows_affected() {
             1 => Ok(()),
@@ -156,7 +174,7 @@ impl Uploads for Sqlite3Catalog {
         }
         let mut tx = self.write(ACTION).await?;
         contents::insert(&mut tx, content).await?;
-        let sql = "UPDATE uploads SET content = ? WHERE id = ? AND content IS NULL";
+        let sql = "UPDATE uploads SET content = $1 WHERE id = $2 AND content IS NULL";
         let mark = sqlx::query(sql).bind(content.id.as_str()).bind(id.as_str());
         // Somebody else completed it meanwhile: drop this transaction, content and all.
         if mark
@@ -168,14 +186,15 @@ impl Uploads for Sqlite3Catalog {
         {
             return Ok(());
         }
-        let outbox = sqlx::query("INSERT INTO outbox (upload, content) VALUES (?, ?)");
+        let outbox = sqlx::query("INSERT INTO outbox (upload, content) VALUES ($1, $2)");
         let outbox = outbox.bind(id.as_str()).bind(content.id.as_str());
         outbox.execute(&mut *tx).await.map_err(failed(ACTION))?;
         tx.commit().await.map_err(failed(ACTION))
     }
 
     async fn outbox(&self, limit: u32) -> Result<Vec<OutboxEntry>, CatalogError> {
-        let query = sqlx::query("SELECT * FROM outbox ORDER BY rowid LIMIT ?").bind(limit);
+        let query = sqlx::query("SELECT upload, content FROM outbox ORDER BY rowid LIMIT $1")
+            .bind(i64::from(limit));
         let rows = query
             .fetch_all(&self.pool)
             .await
@@ -184,7 +203,7 @@ impl Uploads for Sqlite3Catalog {
     }
 
     async fn outbox_done(&self, upload: &UploadId) -> Result<(), CatalogError> {
-        let query = sqlx::query("DELETE FROM outbox WHERE upload = ?").bind(upload.as_str());
+        let query = sqlx::query("DELETE FROM outbox WHERE upload = $1").bind(upload.as_str());
         query
             .execute(&self.pool)
             .await
