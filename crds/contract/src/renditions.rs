@@ -108,17 +108,6 @@ impl From<AudioCodec> for SoundCodec {
     }
 }
 
-/// How a ladder is fitted to a source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Ladder {
-    /// Every rung that does not enlarge the source.
-    #[default]
-    Fixed,
-    /// Samples of the source are encoded first: rungs that would look like their neighbour are left out, and
-    /// bits that nobody would see are saved.
-    Auto,
-}
-
 /// One rung of a video ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

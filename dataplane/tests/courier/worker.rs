@@ -64,7 +64,6 @@ impl State {
             request: PlanRequest {
                 grid,
                 renditions,
-                ladder: Default::default(),
                 audio: AudioSettings::default(),
                 limits: SourceLimits::default(),
             },

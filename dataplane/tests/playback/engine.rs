@@ -41,7 +41,6 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
         request: PlanRequest {
             grid,
             renditions,
-            ladder: Default::default(),
             audio: AudioSettings::default(),
             limits: SourceLimits::default(),
         },

@@ -100,6 +100,10 @@ pub struct Encoded {
 /// One encoder run.
 pub struct VideoEncoder {
     encoder: ff::encoder::Video,
+    codec: VideoCodec,
+    size: (u32, u32),
+    begun: bool,
+    finished: bool,
 }
 
 impl VideoEncoder {
@@ -120,7 +124,13 @@ impl VideoEncoder {
         let encoder = video
             .open_with(options::options(settings))
             .map_err(|e| settings.refused(e))?;
-        Ok(Self { encoder })
+        Ok(Self {
+            encoder,
+            codec: settings.codec,
+            size: (settings.width, settings.height),
+            begun: false,
+            finished: false,
+        })
     }
 
     /// The record of this run's configuration, for the sample entry.
@@ -143,11 +153,13 @@ impl VideoEncoder {
 
     /// Gives a picture; its PTS is its number within the run.
     pub fn send(&mut self, frame: &ff::frame::Video) -> Result<(), EngineError> {
+        self.begun = true;
         self.encoder.send_frame(frame).during("encode a picture")
     }
 
     /// Says that no picture follows.
     pub fn finish(&mut self) -> Result<(), EngineError> {
+        self.finished = true;
         self.encoder.send_eof().during("finish an encoder run")
     }
 
@@ -165,6 +177,32 @@ impl VideoEncoder {
             Err(e) => Err(e).during("take an encoded picture"),
         }
     }
+}
+
+impl Drop for VideoEncoder {
+    /// Closing SVT-AV1 waits for its threads, which end after the last picture alone: an encoder
+    /// that was opened for its headers, or left in the middle, is brought to its end first.
+    fn drop(&mut self) {
+        if self.codec != VideoCodec::Av1 || self.finished {
+            return;
+        }
+        if !self.begun && self.send(&grey(self.size)).is_err() {
+            return;
+        }
+        if self.finish().is_ok() {
+            while let Ok(Some(_)) = self.receive() {}
+        }
+    }
+}
+
+/// A picture for an encoder of which nothing but its word about itself is wanted.
+pub(crate) fn grey((width, height): (u32, u32)) -> ff::frame::Video {
+    let mut frame = ff::frame::Video::new(ff::format::Pixel::YUV420P, width, height);
+    for plane in 0..frame.planes() {
+        frame.data_mut(plane).fill(128);
+    }
+    frame.set_pts(Some(0));
+    frame
 }
 
 /// A ratio as FFmpeg's.

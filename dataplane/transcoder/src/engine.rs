@@ -9,7 +9,7 @@ use ffmpeg_next::ffi;
 use streamgate_contract::plan::{Colour, Plan, Ratio};
 use streamgate_contract::renditions::VideoCodec;
 
-use crate::encode::{VideoEncoder, VideoSettings};
+use crate::encode::{VideoEncoder, VideoSettings, grey};
 use crate::error::EngineError;
 
 /// Large blocks of this size or more go back to the kernel when freed. Left to itself glibc moves
@@ -91,12 +91,7 @@ fn x264() -> Result<String, EngineError> {
         options: BTreeMap::new(),
     };
     let mut encoder = VideoEncoder::open(&settings)?;
-    let mut frame = ff::frame::Video::new(ff::format::Pixel::YUV420P, 64, 64);
-    for plane in 0..frame.planes() {
-        frame.data_mut(plane).fill(128);
-    }
-    frame.set_pts(Some(0));
-    encoder.send(&frame)?;
+    encoder.send(&grey((64, 64)))?;
     encoder.finish()?;
     let data = encoder.receive()?.map(|p| p.data).unwrap_or_default();
     let text = String::from_utf8_lossy(&data);

@@ -1,12 +1,13 @@
 //! What a pod is to do, and where its source is.
 
 use streamgate_contract::config::Transcode;
-use streamgate_contract::encryption::{ContentKey, Hex16, Protection};
+use streamgate_contract::encryption::{ContentKey, EncryptionSettings, Hex16, Protection};
 use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;
 use streamgate_contract::profiles::{self, Profile};
+use streamgate_contract::renditions::Rendition;
 use streamgate_crds::TranscodeJobSpec;
 
 use super::Worker;
@@ -170,7 +171,6 @@ impl Worker {
 fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
     let own = Profile {
         renditions: spec.renditions.clone(),
-        ladder: spec.ladder,
         audio: spec.audio.clone(),
         grid: spec.grid.clone(),
     };
@@ -184,13 +184,28 @@ fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest
         })?,
     };
     let wanted = own.or(named);
+    let renditions = wanted.renditions.unwrap_or_else(|| gate.renditions.clone());
+    can_be_encrypted(spec, &renditions)?;
     Ok(PlanRequest {
         grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
-        renditions: wanted.renditions.unwrap_or_else(|| gate.renditions.clone()),
-        ladder: wanted.ladder.unwrap_or(gate.ladder),
+        renditions,
         audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
         limits: gate.limits.clone(),
     })
+}
+
+/// Refuses codecs that the wanted encryption does not know, before anything is decoded.
+fn can_be_encrypted(spec: &TranscodeJobSpec, renditions: &[Rendition]) -> Result<(), WorkerError> {
+    let Some(EncryptionSettings { scheme }) = spec.encryption else {
+        return Ok(());
+    };
+    match renditions.iter().find(|rung| !scheme.takes(rung.codec)) {
+        None => Ok(()),
+        Some(rung) => Err(WorkerError::settings(format!(
+            "encryption cbcs and cenc are for H.264 and HEVC, and a rendition is {:?}; use other renditions or scheme AES-128",
+            rung.codec
+        ))),
+    }
 }
 
 /// The objects that make an upload, in order, with their lengths.
@@ -204,7 +219,7 @@ mod tests {
     use super::*;
     use crate::services::worker::testing;
     use serde_json::json;
-    use streamgate_contract::renditions::Ladder;
+    use streamgate_contract::renditions::AudioCodec;
 
     fn request(changes: serde_json::Value) -> Result<PlanRequest, WorkerError> {
         let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
@@ -228,12 +243,10 @@ mod tests {
             heights(&request(json!({"profile": "small"})).unwrap()),
             [360]
         );
-        let auto = request(json!({"profile": "auto"})).unwrap();
-        assert_eq!((heights(&auto).len(), auto.ladder), (5, Ladder::Auto));
-        let own = json!({"profile": "auto", "ladder": "Fixed",
-            "renditions": [{"height": 480, "maxKbps": 900}]});
+        let own = json!({"profile": "vp9", "renditions": [{"height": 480, "maxKbps": 900}]});
         let own = request(own).unwrap();
-        assert_eq!((heights(&own), own.ladder), (vec![480], Ladder::Fixed));
+        assert_eq!(heights(&own), [480]);
+        assert_eq!(own.audio.codec, AudioCodec::Opus);
     }
 
     #[test]
@@ -241,5 +254,19 @@ mod tests {
         let refused = request(json!({"profile": "x"})).unwrap_err().to_string();
         assert!(refused.contains("standard, vp9"), "{refused}");
         assert!(refused.contains("small"), "{refused}");
+    }
+
+    #[test]
+    fn samples_are_encrypted_of_codecs_that_can_be_and_segments_of_all() {
+        let asked = |profile: &str, scheme: &str| {
+            request(json!({"profile": profile, "encryption": {"scheme": scheme}}))
+        };
+        for (profile, scheme) in [("hevc", "cbcs"), ("standard", "cenc"), ("av1", "AES-128")] {
+            assert!(asked(profile, scheme).is_ok(), "{profile} {scheme}");
+        }
+        for (profile, scheme) in [("av1", "cbcs"), ("vp9", "cenc")] {
+            let refused = asked(profile, scheme).unwrap_err().to_string();
+            assert!(refused.contains("scheme AES-128"), "{refused}");
+        }
     }
 }

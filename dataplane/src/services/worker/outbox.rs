@@ -93,7 +93,6 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         content: None,
         profile: None,
         renditions: None,
-        ladder: None,
         audio: None,
         grid: None,
         encryption: None,

@@ -25,7 +25,7 @@ fn word(codec: SoundCodec) -> &'static str {
 fn codecs(codec: SoundCodec) -> &'static str {
     match codec {
         SoundCodec::Aac => "mp4a.40.2",
-        SoundCodec::Opus => "opus",
+        SoundCodec::Opus => "Opus",
         SoundCodec::Ac3 => "ac-3",
         SoundCodec::Eac3 => "ec-3",
     }

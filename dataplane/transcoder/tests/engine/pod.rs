@@ -62,7 +62,6 @@ pub fn plan_order(grid: GridSettings) -> Order {
         request: PlanRequest {
             grid,
             renditions: standard(),
-            ladder: Default::default(),
             audio: AudioSettings::default(),
             limits: SourceLimits::default(),
         },
