@@ -99,7 +99,7 @@ impl fmt::Display for Values {
 
 /// An option that is not allowed, with what is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {value:?} is no option of {codec:?}; allowed are {allowed}")]
+#[error("{name}: {value:?} is no option of {}; allowed are {allowed}", .codec.name())]
 pub struct InvalidOption {
     codec: VideoCodec,
     name: String,
@@ -165,7 +165,7 @@ mod tests {
         let text = check(VideoCodec::Av1, &options).unwrap_err().to_string();
         assert_eq!(
             text,
-            "preset: \"turbo\" is no option of Av1; allowed are preset (4 to 12, whole)"
+            "preset: \"turbo\" is no option of AV1; allowed are preset (4 to 12, whole)"
         );
     }
 }

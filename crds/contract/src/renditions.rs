@@ -49,6 +49,16 @@ impl VideoCodec {
         }
     }
 
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "H264",
+            Self::Hevc => "HEVC",
+            Self::Av1 => "AV1",
+            Self::Vp9 => "VP9",
+        }
+    }
+
     /// What follows `v720` in the name of a track; nothing for H.264.
     pub fn suffix(self) -> &'static str {
         match self {

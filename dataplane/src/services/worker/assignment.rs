@@ -202,8 +202,8 @@ fn can_be_encrypted(spec: &TranscodeJobSpec, renditions: &[Rendition]) -> Result
     match renditions.iter().find(|rung| !scheme.takes(rung.codec)) {
         None => Ok(()),
         Some(rung) => Err(WorkerError::settings(format!(
-            "encryption cbcs and cenc are for H.264 and HEVC, and a rendition is {:?}; use other renditions or scheme AES-128",
-            rung.codec
+            "encryption cbcs and cenc are for H.264 and HEVC, and a rendition is {}; use other renditions or scheme AES-128",
+            rung.codec.name()
         ))),
     }
 }
