@@ -11,6 +11,7 @@ use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::Finality;
 use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::playback::PlaybackSettings;
+use streamgate_contract::profiles::Profile;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
 
@@ -466,6 +467,10 @@ pub struct TranscodeDefaults {
     /// Ladder, tallest first; rungs taller than the source are dropped. Default: profile standard.
     #[schemars(length(min = 1, max = 12))]
     pub renditions: Vec<Rendition>,
+    /// Profiles that TranscodeJobs may name, beside the built-in standard, mobile, hevc, av1 and
+    /// vp9; one of the same name replaces it. What a profile does not say, the fields here say.
+    #[schemars(extend("maxProperties" = 16))]
+    pub profiles: BTreeMap<String, Profile>,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.
@@ -486,6 +491,7 @@ impl Default for TranscodeDefaults {
     fn default() -> Self {
         Self {
             renditions: renditions::standard(),
+            profiles: BTreeMap::new(),
             audio: AudioSettings::default(),
             grid: GridSettings::default(),
             parallelism: 8,

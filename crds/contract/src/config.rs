@@ -2,6 +2,8 @@
 //! process reads it once at start. Unknown fields are refused; secrets are never in it, only the
 //! folders where they are mounted.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,7 @@ use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
 use crate::playback::PlaybackSettings;
+use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
 
@@ -261,6 +264,9 @@ fn default_concurrency() -> u32 {
 pub struct Transcode {
     /// Ladder.
     pub renditions: Vec<Rendition>,
+    /// Profiles of this gate by name, beside the built-in ones.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.

@@ -94,8 +94,13 @@ components:
     priorityClassName: streaming
 exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
-  renditions: [{height: 360, maxKbps: 700, crf: 24}]
-  audio: {kbps: 96}
+  renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
+  audio: {kbps: 96, codec: Opus, passthrough: true}
+  profiles:
+    small:
+      renditions: [{height: 360, maxKbps: 700, crf: 30, codec: HEVC, options: {preset: fast}}]
+      audio: {kbps: 64, codec: Opus, passthrough: true}
+      grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   parallelism: 2
   sandbox: BestEffort
