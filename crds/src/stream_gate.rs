@@ -14,6 +14,7 @@ use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::profiles::Profile;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
+use streamgate_contract::uploads::UploadLimits;
 
 use crate::scheduling::Scheduling;
 
@@ -351,6 +352,8 @@ pub struct Limits {
     /// Bytes of one upload. Default 64 GiB.
     #[schemars(range(min = 1, max = 5_497_558_138_880_u64))]
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    pub uploads: UploadLimits,
     /// Requests per second an address may make in the long run. Default 100.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests_per_second: u32,
@@ -385,6 +388,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_upload_bytes: 64 << 30,
+            uploads: UploadLimits::default(),
             requests_per_second: 100,
             request_burst: 1_000,
             request_timeout_seconds: 30,

@@ -14,6 +14,7 @@ use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
+use crate::uploads::UploadLimits;
 
 /// Where the operator mounts the file.
 pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
@@ -230,6 +231,9 @@ pub struct People {
 pub struct Limits {
     /// Bytes of one upload.
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    #[serde(default)]
+    pub uploads: UploadLimits,
     /// Requests per second and address, refilled steadily.
     pub requests_per_second: u32,
     /// Requests an address may make at once.

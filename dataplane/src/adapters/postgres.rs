@@ -25,6 +25,10 @@ mod rows;
 pub mod server;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/upload_parts.rs"]
+mod upload_parts;
+#[path = "sql/upload_turns.rs"]
+mod upload_turns;
 #[path = "sql/uploads.rs"]
 mod uploads;
 
@@ -32,7 +36,10 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 1] = [include_str!("postgres/schema_1.sql")];
+const SCHEMA: [&str; 2] = [
+    include_str!("postgres/schema_1.sql"),
+    include_str!("postgres/schema_uploads.sql"),
+];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;
 /// Name of the lock under which the schema moves.

@@ -69,6 +69,7 @@ people:
   admins: ["0x00000000000000000000000000000000000000D1"]
 limits:
   maxUploadBytes: 1000000
+  uploads: {lifeHours: 24, openPerWallet: 8, bytesPerWallet: 5000000, bytesPerSecond: 1000000}
   requestsPerSecond: 10
   requestBurst: 20
   requestTimeoutSeconds: 5

@@ -49,6 +49,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         },
         limits: Limits {
             max_upload_bytes: spec.limits.max_upload_bytes,
+            uploads: spec.limits.uploads.clone(),
             requests_per_second: spec.limits.requests_per_second,
             request_burst: spec.limits.request_burst,
             request_timeout_seconds: spec.limits.request_timeout_seconds,
