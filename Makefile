@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,12 @@ databases: ## Install the PostgreSQL and Redis that catalog and limits are teste
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
 
+tus: ## Fetch the client of tus that uploads are tested with
+	@e2e/tus/setup.sh
+
+tusd: ## Build the server of tus that uploads are compared with
+	@tests/tusd.sh
+
 crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
 	$(CARGO) build -q --release --workspace
 	target/release/crdgen crds/yaml docs/src/reference charts/streamgate/templates
@@ -60,7 +66,7 @@ test: ## Everything, from nothing
 	@e2e/timed.sh packages   $(MAKE) -s packages
 	@e2e/timed.sh footage    $(MAKE) -s footage
 	@e2e/timed.sh evm        $(MAKE) -s evm contracts oidc
-	@e2e/timed.sh s3         $(MAKE) -s s3
+	@e2e/timed.sh s3         $(MAKE) -s s3 tus
 	@e2e/timed.sh databases  $(MAKE) -s databases
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
@@ -105,7 +111,7 @@ players:
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm contracts oidc s3 databases tools ## What the tests run against, besides what they build
+parts: footage evm contracts oidc s3 tus databases tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

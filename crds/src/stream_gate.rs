@@ -11,8 +11,10 @@ use streamgate_contract::audit::AuditSettings;
 use streamgate_contract::config::{Finality, Webhooks};
 use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::playback::PlaybackSettings;
+use streamgate_contract::profiles::Profile;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
 use streamgate_contract::rules::GateRule;
+use streamgate_contract::uploads::UploadLimits;
 
 use crate::scheduling::Scheduling;
 
@@ -340,6 +342,8 @@ pub struct Limits {
     /// Bytes of one upload. Default 64 GiB.
     #[schemars(range(min = 1, max = 5_497_558_138_880_u64))]
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    pub uploads: UploadLimits,
     /// Requests per second an address may make in the long run. Default 100.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests_per_second: u32,
@@ -374,6 +378,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_upload_bytes: 64 << 30,
+            uploads: UploadLimits::default(),
             requests_per_second: 100,
             request_burst: 1_000,
             request_timeout_seconds: 30,
@@ -456,6 +461,10 @@ pub struct TranscodeDefaults {
     /// Ladder, tallest first; rungs taller than the source are dropped. Default: profile standard.
     #[schemars(length(min = 1, max = 12))]
     pub renditions: Vec<Rendition>,
+    /// Profiles that TranscodeJobs may name, beside the built-in standard, mobile, hevc, av1 and
+    /// vp9; one of the same name replaces it. What a profile does not say, the fields here say.
+    #[schemars(extend("maxProperties" = 16))]
+    pub profiles: BTreeMap<String, Profile>,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.
@@ -476,6 +485,7 @@ impl Default for TranscodeDefaults {
     fn default() -> Self {
         Self {
             renditions: renditions::standard(),
+            profiles: BTreeMap::new(),
             audio: AudioSettings::default(),
             grid: GridSettings::default(),
             parallelism: 8,

@@ -2,6 +2,8 @@
 //! process reads it once at start. Unknown fields are refused; secrets are never in it, only the
 //! folders where they are mounted.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +11,10 @@ use crate::audit::AuditSettings;
 use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
 use crate::playback::PlaybackSettings;
+use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
+use crate::uploads::UploadLimits;
 
 /// Where the operator mounts the file.
 pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
@@ -288,6 +292,9 @@ pub struct People {
 pub struct Limits {
     /// Bytes of one upload.
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    #[serde(default)]
+    pub uploads: UploadLimits,
     /// Requests per second and address, refilled steadily.
     pub requests_per_second: u32,
     /// Requests an address may make at once.
@@ -322,6 +329,9 @@ fn default_concurrency() -> u32 {
 pub struct Transcode {
     /// Ladder.
     pub renditions: Vec<Rendition>,
+    /// Profiles of this gate by name, beside the built-in ones.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.

@@ -27,6 +27,10 @@ mod rows;
 pub mod server;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/upload_parts.rs"]
+mod upload_parts;
+#[path = "sql/upload_turns.rs"]
+mod upload_turns;
 #[path = "sql/uploads.rs"]
 mod uploads;
 
@@ -34,8 +38,9 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("postgres/schema_1.sql"),
+    include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.

@@ -224,6 +224,7 @@ fn upload(
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
         max_upload_bytes: config.limits.max_upload_bytes,
+        limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
     };

@@ -75,6 +75,7 @@ people:
   adminRule: badge
 limits:
   maxUploadBytes: 1000000
+  uploads: {lifeHours: 24, openPerWallet: 8, bytesPerWallet: 5000000, bytesPerSecond: 1000000}
   requestsPerSecond: 10
   requestBurst: 20
   requestTimeoutSeconds: 5
@@ -100,8 +101,13 @@ components:
     priorityClassName: streaming
 exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
-  renditions: [{height: 360, maxKbps: 700, crf: 24}]
-  audio: {kbps: 96}
+  renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
+  audio: {kbps: 96, codec: Opus, passthrough: true}
+  profiles:
+    small:
+      renditions: [{height: 360, maxKbps: 700, crf: 30, codec: HEVC, options: {preset: fast}}]
+      audio: {kbps: 64, codec: Opus, passthrough: true}
+      grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   parallelism: 2
   sandbox: BestEffort

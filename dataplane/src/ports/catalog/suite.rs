@@ -5,11 +5,12 @@ use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
 use super::library::Page;
-use super::{
-    Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment, Upload, UploadPart,
-};
+use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod library;
+mod uploads;
+
+pub use uploads::{part, upload};
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -78,9 +79,7 @@ pub async fn run(catalog: &dyn Catalog) {
     what_pods_took_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
-    parts_append_in_order_only(catalog).await;
-    the_last_part_grows_by_replacement(catalog).await;
-    completion_is_one_transaction(catalog).await;
+    uploads::run(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
@@ -262,111 +261,6 @@ async fn the_first_key_of_a_job_stays(catalog: &dyn Catalog) {
         assert_eq!(catalog.key_of(&output.id).await.unwrap(), None);
         catalog.plan_output(&output).await.unwrap();
         assert_eq!(catalog.key_of(&output.id).await.unwrap(), expected);
-    }
-}
-
-async fn parts_append_in_order_only(catalog: &dyn Catalog) {
-    let upload = upload("u1");
-    catalog.create_upload(&upload).await.unwrap();
-    let append = async |number, bytes| {
-        let part = part(&format!("u1/{number}"), bytes);
-        catalog.append_part(&upload.id, number, &part).await
-    };
-    append(0, 6).await.unwrap();
-    for (number, bytes) in [(0, 1), (2, 1), (1, 5)] {
-        let outcome = append(number, bytes).await;
-        assert!(
-            matches!(outcome, Err(CatalogError::Conflict { .. })),
-            "{number} {bytes}"
-        );
-    }
-    assert_eq!(catalog.upload(&upload.id).await.unwrap().offset(), 6);
-    let early = catalog.complete_upload(&upload.id, &content("early")).await;
-    assert!(matches!(early, Err(CatalogError::Conflict { .. })));
-    append(1, 4).await.unwrap();
-    let parts = catalog.upload(&upload.id).await.unwrap().parts;
-    assert_eq!(parts, [part("u1/0", 6), part("u1/1", 4)]);
-}
-
-async fn the_last_part_grows_by_replacement(catalog: &dyn Catalog) {
-    let upload = upload("u3");
-    catalog.create_upload(&upload).await.unwrap();
-    let id = &upload.id;
-    catalog.append_part(id, 0, &part("a", 2)).await.unwrap();
-    catalog.append_part(id, 1, &part("b", 3)).await.unwrap();
-    let rivals = ["c", "d"].map(|key| part(key, 5));
-    let outcomes = rivals
-        .each_ref()
-        .map(|p| catalog.replace_last_part(id, "b", p));
-    let outcomes = futures::future::join_all(outcomes).await;
-    assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 1);
-    let winner = &rivals[outcomes.iter().position(Result::is_ok).unwrap()];
-    let refused = [
-        ("a", part("x", 4)),
-        ("b", part("x", 4)),
-        (&winner.key, part("x", 9)),
-    ];
-    for (key, part) in refused {
-        let outcome = catalog.replace_last_part(id, key, &part).await;
-        assert!(
-            matches!(outcome, Err(CatalogError::Conflict { .. })),
-            "{key}"
-        );
-    }
-    let parts = catalog.upload(id).await.unwrap().parts;
-    assert_eq!(parts, [part("a", 2), winner.clone()]);
-    let unfinished = catalog.unfinished_uploads().await.unwrap();
-    assert!(unfinished.contains(id));
-    catalog.delete_upload(id).await.unwrap();
-    assert!(!catalog.unfinished_uploads().await.unwrap().contains(id));
-}
-
-async fn completion_is_one_transaction(catalog: &dyn Catalog) {
-    let u1 = "u1".parse().unwrap();
-    for _ in 0..2 {
-        catalog
-            .complete_upload(&u1, &content("uploaded"))
-            .await
-            .unwrap();
-    }
-    assert!(!catalog.unfinished_uploads().await.unwrap().contains(&u1));
-    let outbox = catalog.outbox(10).await.unwrap();
-    assert_eq!(outbox.len(), 1);
-    assert_eq!(outbox[0].content.as_str(), "uploaded");
-    assert!(catalog.delete_upload(&u1).await.is_err());
-    catalog.outbox_done(&u1).await.unwrap();
-    assert!(catalog.outbox(10).await.unwrap().is_empty());
-    let u2 = upload("u2");
-    catalog.create_upload(&u2).await.unwrap();
-    catalog
-        .append_part(&u2.id, 0, &part("u2/0", 1))
-        .await
-        .unwrap();
-    catalog.delete_upload(&u2.id).await.unwrap();
-    assert!(matches!(
-        catalog.upload(&u2.id).await,
-        Err(CatalogError::NotFound { .. })
-    ));
-}
-
-/// An upload of ten bytes.
-pub fn upload(id: &str) -> Upload {
-    Upload {
-        id: id.parse().unwrap(),
-        owner: "0xa".into(),
-        length: 10,
-        metadata: "{}".into(),
-        created_at: 1_700_000_000,
-        parts: vec![],
-        content: None,
-    }
-}
-
-/// A part.
-pub fn part(key: &str, bytes: u64) -> UploadPart {
-    UploadPart {
-        key: key.into(),
-        bytes,
     }
 }
 

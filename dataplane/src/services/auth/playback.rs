@@ -39,7 +39,7 @@ impl fmt::Debug for Playback {
 
 /// When a viewing that begins at `now` is over, pauses included.
 fn end(plan: &Plan, pause_seconds: u64, now: UnixSeconds) -> UnixSeconds {
-    let seconds = plan.source.video.duration_milliseconds().div_ceil(1_000);
+    let seconds = plan.source.duration_milliseconds().div_ceil(1_000);
     now.saturating_add_unsigned(seconds.saturating_add(pause_seconds))
 }
 

@@ -53,6 +53,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         },
         limits: Limits {
             max_upload_bytes: spec.limits.max_upload_bytes,
+            uploads: spec.limits.uploads.clone(),
             requests_per_second: spec.limits.requests_per_second,
             request_burst: spec.limits.request_burst,
             request_timeout_seconds: spec.limits.request_timeout_seconds,
@@ -66,6 +67,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         playback: spec.playback.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
+            profiles: spec.transcode.profiles.clone(),
             audio: spec.transcode.audio.clone(),
             grid: spec.transcode.grid.clone(),
             limits: SourceLimits::default(),

@@ -216,6 +216,10 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("people.creatorRule", json!("coins")),
         ("people.adminRule", json!("coins")),
         ("limits.maxUploadBytes", json!(1_000_001)),
+        ("limits.uploads.lifeHours", json!(25)),
+        ("limits.uploads.openPerWallet", json!(9)),
+        ("limits.uploads.bytesPerWallet", json!(5_000_001)),
+        ("limits.uploads.bytesPerSecond", json!(1_000_001)),
         ("limits.requestsPerSecond", json!(11)),
         ("limits.requestBurst", json!(21)),
         ("limits.requestTimeoutSeconds", json!(6)),
@@ -234,7 +238,23 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("transcode.renditions[].height", json!(240)),
         ("transcode.renditions[].maxKbps", json!(800)),
         ("transcode.renditions[].crf", json!(25)),
+        ("transcode.renditions[].codec", json!("HEVC")),
+        ("transcode.renditions[].options.*", json!("slow")),
         ("transcode.audio.kbps", json!(97)),
+        ("transcode.audio.codec", json!("AAC")),
+        ("transcode.audio.passthrough", json!(false)),
+        ("transcode.profiles.*.renditions[].height", json!(240)),
+        ("transcode.profiles.*.renditions[].maxKbps", json!(801)),
+        ("transcode.profiles.*.renditions[].crf", json!(26)),
+        ("transcode.profiles.*.renditions[].codec", json!("H264")),
+        ("transcode.profiles.*.renditions[].options.*", json!("slow")),
+        ("transcode.profiles.*.audio.kbps", json!(98)),
+        ("transcode.profiles.*.audio.codec", json!("AAC")),
+        ("transcode.profiles.*.audio.passthrough", json!(false)),
+        ("transcode.profiles.*.grid.gopMilliseconds", json!(1002)),
+        ("transcode.profiles.*.grid.gopsPerSegment", json!(4)),
+        ("transcode.profiles.*.grid.segmentsPerChunk", json!(3)),
+        ("transcode.profiles.*.grid.chunksPerSpan", json!(4)),
         ("transcode.grid.gopMilliseconds", json!(1001)),
         ("transcode.grid.gopsPerSegment", json!(3)),
         ("transcode.grid.segmentsPerChunk", json!(2)),
@@ -283,8 +303,9 @@ fn set(spec: &mut Value, path: &str, value: &Value) {
 /// each, no entry has every field.
 fn set_first(list: &mut Value, path: &str, rest: &str, value: &Value) {
     let pointer = format!("/{}", rest.replace("[]", "/0").replace('.', "/"));
+    let pointer = pointer.trim_end_matches("/*");
     let entries = list.as_array_mut().unwrap().iter_mut();
-    let entry = entries.into_iter().find(|e| e.pointer(&pointer).is_some());
+    let entry = entries.into_iter().find(|e| e.pointer(pointer).is_some());
     let entry = entry.unwrap_or_else(|| panic!("the full sample lacks {path}{rest}"));
     set(entry, rest, value);
 }
