@@ -279,6 +279,8 @@ fn looked_at(check: &Check) -> Value {
         Check::Call(rule) => json!({"function": rule.function, "minimum": rule.minimum}),
         Check::AllowList(_) => json!({}),
         Check::Merkle(rule) => json!({"root": rule.root}),
+        Check::OidcClaim(rule) => json!({"provider": rule.provider, "claim": rule.claim}),
+        Check::Webhook(_) => json!({}),
     };
     shown["standard"] = check.standard().into();
     if let Some(chain) = check.chain() {

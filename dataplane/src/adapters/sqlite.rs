@@ -17,6 +17,8 @@ use crate::ports::catalog::CatalogError;
 mod contents;
 #[path = "sql/library.rs"]
 mod library;
+#[path = "sql/machine_keys.rs"]
+mod machine_keys;
 #[path = "sql/outputs.rs"]
 mod outputs;
 #[path = "sql/plays.rs"]
@@ -36,7 +38,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 9] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -45,6 +47,7 @@ const SCHEMA: [&str; 8] = [
     include_str!("sqlite/schema_library.sql"),
     include_str!("sqlite/schema_usage.sql"),
     include_str!("sqlite/schema_uploads.sql"),
+    include_str!("sqlite/schema_machine_keys.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

@@ -75,6 +75,7 @@ async fn process() -> Process {
         catalog: catalog.clone(),
         chain: chain.clone(),
         moves: chain,
+        outside: crate::services::auth::Outside::nobody(),
         clock,
         audit: Arc::new(audit.unwrap()),
         client: kube::Client::try_from(nowhere).unwrap(),

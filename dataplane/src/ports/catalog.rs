@@ -12,12 +12,14 @@ use super::Source;
 use super::clock::UnixSeconds;
 
 pub mod library;
+mod machine_keys;
 pub mod plays;
 #[cfg(test)]
 pub mod suite;
 pub mod uploads;
 
 use library::Library;
+pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
@@ -194,6 +196,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions {}
+pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
 
-impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions> Catalog for T {}
+impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}

@@ -5,7 +5,7 @@ use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
 use super::library::Page;
-use super::{Catalog, CatalogError, Content, ContentState, Output, Segment};
+use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod library;
 mod uploads;
@@ -83,6 +83,7 @@ pub async fn run(catalog: &dyn Catalog) {
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
+    a_machines_key_is_kept_until_it_is_removed(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
@@ -279,4 +280,28 @@ async fn revocation_begins_an_epoch(catalog: &dyn Catalog) {
     let epoch = catalog.epoch().await.unwrap();
     catalog.begin_epoch().await.unwrap();
     assert!(catalog.epoch().await.unwrap() > epoch);
+}
+
+async fn a_machines_key_is_kept_until_it_is_removed(catalog: &dyn Catalog) {
+    let key = |id: &str, created_at, expires_at| MachineKey {
+        id: id.into(),
+        name: "a 'key'".into(),
+        wallet: "0xa".into(),
+        scopes: "upload".into(),
+        hash: "00:01".into(),
+        created_at,
+        expires_at,
+    };
+    let (old, new) = (key("k1", 1, None), key("k2", 2, Some(9)));
+    for key in [&old, &new] {
+        catalog.create_key(key).await.unwrap();
+    }
+    assert!(catalog.create_key(&old).await.is_err(), "the id is taken");
+    assert_eq!(catalog.keys().await.unwrap(), [new, old.clone()]);
+    assert_eq!(catalog.key("k1").await.unwrap(), Some(old));
+    let before = catalog.epoch().await.unwrap();
+    assert!(catalog.delete_key("k1").await.unwrap());
+    assert!(!catalog.delete_key("k1").await.unwrap());
+    assert_eq!(catalog.key("k1").await.unwrap(), None);
+    assert!(catalog.epoch().await.unwrap() > before);
 }
