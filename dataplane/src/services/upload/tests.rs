@@ -46,6 +46,7 @@ async fn world() -> World {
         chain: "local".into(),
         contract: format!("0x{}", "72".repeat(20)),
         token_id: None,
+        through: None,
     };
     let rule = |name: &str| GateRule {
         name: name.into(),
