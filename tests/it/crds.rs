@@ -152,7 +152,31 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
             json!({"encryption": {"scheme": "cbcs"}, "renditions": [{"height": 360, "maxKbps": 500, "codec": "AV1"}]}),
             "encryption cbcs and cenc are for H264 and HEVC",
         ),
+        (
+            json!({"subtitles": [subtitles("a", "en", true), subtitles("b", "de", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"content": {"id": "film"}, "source": {"persistentVolumeClaim": {"claimName": "c", "path": "a.mp4"}},
+                "subtitles": [subtitles("other", "en", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "de", true)]}),
+            "at most one of the subtitles can be the default",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "e n", false)]}),
+            "spec.subtitles[0].language",
+        ),
+        (
+            json!({"subtitles": vec![subtitles("c", "en", false); 17]}),
+            "spec.subtitles",
+        ),
     ];
+    let good = json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "pt-BR", false)]});
+    let job_made = create::<TranscodeJob>(client, job("subtitles", good)).await?;
+    assert_eq!(job_made["spec"]["subtitles"][1]["default"], false);
     for (spec, words) in jobs {
         refused::<TranscodeJob>(client, job("bad", spec), words).await;
     }
@@ -161,6 +185,12 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
     twice["spec"]["rules"] = json!([rule, rule]);
     refused::<AlertPolicy>(client, twice, "Duplicate value").await;
     Ok(())
+}
+
+/// A file with subtitles in a claim.
+fn subtitles(claim: &str, language: &str, default: bool) -> Value {
+    json!({"language": language, "default": default,
+        "source": {"persistentVolumeClaim": {"claimName": claim, "path": "film.srt"}}})
 }
 
 /// Rules that no gate takes, on a gate whose one chain is `main`.
