@@ -132,10 +132,10 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    const SHORT: Duration = Duration::from_secs(10);
-    const STALL: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(300);
+    const STALL: Duration = Duration::from_millis(900);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_does_not_say_what_it_speaks_is_left_and_who_does_may_take_its_time() {
         for (said, patient) in [
             (&b""[..], false),
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_takes_nothing_is_left_and_who_takes_little_is_not() {
         let (near, mut far) = tokio::io::duplex(64);
         let mut near = Patient::new(near, SHORT, STALL);
@@ -174,6 +174,6 @@ mod tests {
         let begin = Instant::now();
         let error = near.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(begin.elapsed(), STALL);
+        assert!(begin.elapsed() >= STALL);
     }
 }

@@ -64,7 +64,7 @@ impl Queue {
     }
 
     /// Is there a queue?
-    pub fn is_standing(&self) -> bool {
+    fn is_standing(&self) -> bool {
         self.standing.load(Relaxed)
     }
 
@@ -125,11 +125,6 @@ impl Watched {
             self.watch();
         }
         self.queue.admits(now, most)
-    }
-
-    /// Is there a queue?
-    pub fn is_standing(&self) -> bool {
-        self.queue.is_standing()
     }
 
     fn now(&self) -> u64 {
@@ -210,6 +205,6 @@ mod tests {
         };
         let (_, late) = (tokio::spawn(busy), tokio::spawn(late));
         assert!(!late.await.unwrap());
-        assert!(watched.is_standing());
+        assert!(watched.queue.is_standing());
     }
 }
