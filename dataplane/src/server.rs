@@ -26,7 +26,7 @@ pub mod tls;
 mod told;
 
 use interim::{Interim, WithInterim};
-use patient::Patient;
+use patient::{Patient, Resets};
 use told::Told;
 
 /// Longest wait for a request's head, and for the first bytes by which it is told what is spoken.
@@ -146,7 +146,7 @@ impl<S: Serves> Connection<S> {
         }
     }
 
-    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Resets + Unpin + Send + 'static) {
         let stream = Patient::new(stream, HEAD, STALL);
         let stream = WithInterim::new(stream, self.service.interim.clone());
         let connection = self

@@ -7,10 +7,31 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_rustls::server::TlsStream;
 
 /// What the first bytes are held against. Source: RFC 9113 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A connection that can be ended at once, with what the system still holds for a peer that takes nothing.
+pub trait Resets {
+    /// When it is closed now, it is reset.
+    fn reset(&self);
+}
+
+impl Resets for TcpStream {
+    fn reset(&self) {
+        // A connection that is gone already needs none.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl<S: Resets> Resets for TlsStream<S> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
+    }
+}
 
 /// A connection that ends when its peer takes too long.
 pub struct Patient<S> {
@@ -25,7 +46,7 @@ pub struct Patient<S> {
     stalled: bool,
 }
 
-impl<S> Patient<S> {
+impl<S: Resets> Patient<S> {
     /// Gives the peer `first` to say what it speaks, and `stall` to take anything of what is written.
     pub fn new(inner: S, first: Duration, stall: Duration) -> Self {
         Self {
@@ -64,7 +85,11 @@ impl<S> Patient<S> {
             self.stalled = true;
             end.as_mut().reset(Instant::now() + stall);
         }
-        end.as_mut().poll(context).map(|()| Err(late()))
+        let late = end.as_mut().poll(context).map(|()| Err(late()));
+        if late.is_ready() {
+            self.inner.reset();
+        }
+        late
     }
 }
 
@@ -72,7 +97,7 @@ fn late() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Resets + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -93,7 +118,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Resets + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -131,6 +156,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    impl Resets for tokio::io::DuplexStream {
+        fn reset(&self) {}
+    }
 
     const SHORT: Duration = Duration::from_millis(300);
     const STALL: Duration = Duration::from_millis(900);
