@@ -15,7 +15,7 @@ use prometheus::{IntCounter, IntGauge};
 /// Places of a set.
 const WAYS: usize = 16;
 /// Locks over all sets.
-const SHARDS: usize = 64;
+const SHARDS: usize = 8;
 /// Words of a set.
 const WORDS: usize = 3 * WAYS;
 /// Bytes of one key in the table.

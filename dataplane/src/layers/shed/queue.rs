@@ -2,10 +2,9 @@
 //! about that: requests that are answered at once never fill a list, and still wait for each other.
 //!
 //! A round begins with a request and ends when everything that was ready then has had its turn. While a
-//! round is short, nobody waits. A round that is very long, or many in a row that are long, are a queue
-//! that does not go away by itself: then each request is held against the age of the round it comes in,
-//! so that a round takes no more than it can serve in time. It is over when nothing was refused for a
-//! while. Short bursts pass as ever. Source: the idea of a standing queue is that of RFC 8289 (CoDel).
+//! round is short, nobody waits. Nothing but long rounds for a while are a queue that does not go away by
+//! itself: then each request is held against the age of the round it comes in, so that a round takes no
+//! more than it can serve in time. It is over when nothing was refused for a while. Short bursts pass as ever. Source: the idea of a standing queue is that of RFC 8289 (CoDel).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,10 +15,11 @@ const MILLISECOND: u64 = 1_000 * MICROSECOND;
 
 /// Age of a round up to which requests are admitted while there is a queue, in nanoseconds.
 pub const TARGET: u64 = MILLISECOND;
-/// A round that is this old is a queue by itself.
-const LONG: u64 = 20 * MILLISECOND;
-/// For so long rounds must be longer than [`TARGET`] to be a queue.
-const STANDING: u64 = 100 * MILLISECOND;
+/// A round longer than this is long.
+const LONG: u64 = 5 * MILLISECOND;
+/// So long there must be nothing but long rounds for a queue, or one that takes that time. Others on the
+/// same processor, and a quota of it that is used up, make rounds long as well, but not every one.
+const STANDING: u64 = 500 * MILLISECOND;
 /// So long nothing must be refused for the queue to be over.
 const CALM: u64 = 1_000 * MILLISECOND;
 /// Pause between two rounds while there is no queue: looking costs a task.
@@ -46,7 +46,7 @@ impl Queue {
             0 => 0,
             began => now.saturating_sub(began),
         };
-        if age >= LONG {
+        if age >= STANDING {
             self.stands(now);
         }
         if !self.is_standing() {
@@ -83,7 +83,7 @@ impl Queue {
     fn ends(&self, now: u64) {
         let began = self.began.swap(0, Relaxed);
         self.ended.store(now, Relaxed);
-        if now.saturating_sub(began) <= TARGET {
+        if now.saturating_sub(began) <= LONG {
             self.long_since.store(0, Relaxed);
             return;
         }
@@ -162,16 +162,16 @@ mod tests {
         let queue = Queue::default();
         let mut now = MILLISECOND;
         for _ in 0..10 {
-            round(&queue, now, 5 * MILLISECOND);
-            now += 6 * MILLISECOND;
+            round(&queue, now, LONG + 1);
+            now += 40 * MILLISECOND;
         }
         // One short round: it was a burst.
         round(&queue, now, MICROSECOND);
         assert!(!queue.is_standing());
         now += MILLISECOND;
-        for _ in 0..20 {
-            round(&queue, now, 5 * MILLISECOND);
-            now += 6 * MILLISECOND;
+        for _ in 0..14 {
+            round(&queue, now, LONG + 1);
+            now += 40 * MILLISECOND;
         }
         assert!(queue.is_standing());
         assert!(queue.begins(now));
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn one_very_long_round_is_a_queue_and_calm_ends_it() {
+    fn one_round_that_takes_long_enough_is_a_queue_and_calm_ends_it() {
         let queue = Queue::default();
         let begin = MILLISECOND;
         assert!(queue.begins(begin));
-        assert!(queue.admits(begin + LONG - 1, TARGET));
-        assert!(!queue.admits(begin + LONG, TARGET));
-        queue.ends(begin + LONG + 1);
-        let calm = begin + LONG + CALM;
+        assert!(queue.admits(begin + STANDING - 1, TARGET));
+        assert!(!queue.admits(begin + STANDING, TARGET));
+        queue.ends(begin + STANDING + 1);
+        let calm = begin + STANDING + CALM;
         assert!(queue.admits(calm, TARGET) && queue.is_standing());
         assert!(queue.admits(calm + 1, TARGET) && !queue.is_standing());
     }
@@ -198,7 +198,7 @@ mod tests {
     async fn a_round_waits_for_what_is_ready() {
         let watched = Watched::new();
         assert!(watched.admits(TARGET));
-        let busy = async { std::thread::sleep(std::time::Duration::from_millis(30)) };
+        let busy = async { std::thread::sleep(std::time::Duration::from_millis(600)) };
         let late = {
             let watched = watched.clone();
             async move { watched.admits(TARGET) }
