@@ -197,6 +197,8 @@ mod tests {
     #[tokio::test]
     async fn a_round_waits_for_what_is_ready() {
         let watched = Watched::new();
+        // No round begins sooner.
+        tokio::time::sleep(std::time::Duration::from_nanos(2 * PAUSE)).await;
         assert!(watched.admits(TARGET));
         let busy = async { std::thread::sleep(std::time::Duration::from_millis(600)) };
         let late = {
