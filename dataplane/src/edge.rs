@@ -150,16 +150,15 @@ impl Edge {
         ServiceBuilder::new()
             // First, so that everything later can name the request.
             .layer(Layered(Arrivals))
+            // Around everything that may refuse, so that refusals are logged.
+            .layer(Layered(Trace))
             // Around everything that may refuse, so that refusals count.
             .layer(Layered(Metrics(self.families.clone())))
             .layer(Layered(Guarded))
-            // Before any work, so that too much of it is refused cheaply; not in the log, which a flood
-            // would fill.
-            .layer(Layered(self.shed.clone()))
-            // Around everything else that may refuse, so that refusals are logged.
-            .layer(Layered(Trace))
             // Before anybody asks for the caller's address.
             .layer(Layered(self.trusted.clone()))
+            // Before any work, so that too much of it is refused cheaply.
+            .layer(Layered(self.shed.clone()))
             // Around all work, so that no place is held for ever.
             .layer(self.deadline)
             .service(inner)

@@ -1,27 +1,19 @@
-//! Refuses requests early when too many are in work or wait for the processor: uploads first, then
-//! searches, then the rest of the API, playback last. A cheap 503 keeps the time of those admitted short.
+//! Refuses requests early when too many are in work: uploads first, then searches, then the rest of
+//! the API, playback last. A cheap 503 keeps the time of those admitted short.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use super::around::Around;
 use super::limit::headers::REDUCED_CAPACITY;
 use super::routes::{Class, known};
-use crate::error::{Kind, Problem, Reason};
+use crate::error::{Kind, Problem};
 
-mod queue;
-
-use queue::Watched;
-
-/// Classes, and the share of all places and of the time to wait, in percent, up to which each is
-/// admitted.
+/// Classes, and the share of all places, in percent, up to which each is admitted.
 const CLASSES: [(Class, &str, usize); 4] = [
     (Class::Playback, "playback", 100),
     (Class::Api, "api", 90),
@@ -35,41 +27,6 @@ struct Places {
     most: [usize; 4],
     shed: [IntCounter; 4],
     used: IntGauge,
-    queue: Watched,
-    refusal: Refusal,
-}
-
-/// The answer to what is refused, made in advance.
-struct Refusal {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    reason: Reason,
-}
-
-impl Refusal {
-    fn new() -> Self {
-        let detail = "too much is in work here; try again";
-        let problem = Problem::new(Kind::Unavailable, "Overloaded", detail);
-        let problem = problem.of_type(REDUCED_CAPACITY).retry_after(1);
-        // An object of texts and numbers can always be written.
-        let body = serde_json::to_vec(&problem.members()).unwrap_or_default();
-        let (parts, _) = problem.into_response().into_parts();
-        Self {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.into(),
-            reason: Reason("Overloaded"),
-        }
-    }
-
-    fn response(&self) -> Response {
-        let mut response = Response::new(Body::from(self.body.clone()));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers.clone();
-        response.extensions_mut().insert(self.reason);
-        response
-    }
 }
 
 /// The layer.
@@ -96,7 +53,7 @@ impl Shed {
     pub fn new(places: u32, registry: &Registry) -> prometheus::Result<Self> {
         let opts = Opts::new(
             "streamgate_shed_requests_total",
-            "Requests refused because too many were in work or waited for the processor, by class.",
+            "Requests refused because too many were in work, by class.",
         );
         let shed = IntCounterVec::new(opts, &["class"])?;
         registry.register(Box::new(shed.clone()))?;
@@ -117,18 +74,7 @@ impl Shed {
             most: CLASSES.map(|(_, _, share)| (places.saturating_mul(share) / 100).max(1)),
             shed: CLASSES.map(|(_, name, _)| shed.with_label_values(&[name])),
             used,
-            queue: Watched::new(),
-            refusal: Refusal::new(),
         })))
-    }
-
-    fn admits(&self, class: Class) -> bool {
-        let share = CLASSES[class as usize].2 as u64;
-        let admitted = self.0.queue.admits(queue::TARGET * share / 100);
-        if !admitted {
-            self.0.shed[class as usize].inc();
-        }
-        admitted
     }
 
     fn take(&self, class: Class) -> Option<Place> {
@@ -150,9 +96,12 @@ impl Around for Shed {
     type Kept = Place;
 
     fn before(&self, request: &mut Request) -> Result<Place, Response> {
-        let class = known(request).class;
-        let place = self.admits(class).then(|| self.take(class)).flatten();
-        place.ok_or_else(|| self.0.refusal.response())
+        self.take(known(request).class).ok_or_else(|| {
+            let detail = "too many requests are in work here; try again";
+            let problem = Problem::new(Kind::Unavailable, "Overloaded", detail);
+            let problem = problem.of_type(REDUCED_CAPACITY).retry_after(1);
+            problem.into_response()
+        })
     }
 
     fn after(&self, _: Place, _: &mut Response) {}
@@ -184,22 +133,5 @@ mod tests {
         assert_eq!(shed.0.taken.load(Ordering::Relaxed), 0);
         assert_eq!(shed.0.used.get(), 0);
         assert!(shed.take(Class::Upload).is_some());
-    }
-
-    #[tokio::test]
-    async fn a_refusal_says_why_and_when_to_come_again() {
-        let response = Refusal::new().response();
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()["retry-after"], "1");
-        assert_eq!(
-            response.headers()["content-type"],
-            "application/problem+json"
-        );
-        let body = axum::body::to_bytes(response.into_body(), 1 << 12).await;
-        let problem: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
-        assert_eq!(
-            (&problem["reason"], &problem["type"]),
-            (&"Overloaded".into(), &REDUCED_CAPACITY.into())
-        );
     }
 }
