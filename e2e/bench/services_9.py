@@ -110,11 +110,14 @@ def slow(server, path):
     alone = [asked(10, rate=rate)]
     reader = (path / f"gate-{LARGE}.txt").read_text().split()[0]
     command = serving.pinned(serving.CLIENT_CORE, [sys.executable, "-m", "bench.slow", server.address, reader, "60"])
-    others = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=serving.ROOT / "e2e")
-    time.sleep(6)
-    connections = server.metrics()['streamgate_connections_active{listener="public"}']
-    beside = [asked(10, rate=rate)]
-    kinds = json.loads(others.communicate(timeout=120)[0])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=serving.ROOT / "e2e") as others:
+        try:
+            time.sleep(6)
+            connections = server.metrics()['streamgate_connections_active{listener="public"}']
+            beside = [asked(10, rate=rate)]
+            kinds = json.loads(others.communicate(timeout=120)[0])
+        finally:
+            others.kill()
     alone.append(asked(10, rate=rate))
     good = True
     for kind, found in kinds.items():
