@@ -292,7 +292,7 @@ async fn a_crash_before_completion_is_made_good() {
         let part = UploadPart {
             key,
             bytes: 10,
-            sha256: None,
+            crc32c: None,
         };
         let place = Place {
             turn: 0,
