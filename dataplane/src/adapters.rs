@@ -12,6 +12,7 @@ pub mod ocsf;
 pub mod postgres;
 pub mod prometheus_text;
 pub mod redis;
+pub mod roles_http;
 pub mod s3;
 pub mod sqlite;
 pub mod system_clock;

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod jobs;
 pub mod notices;
 pub mod objects;
+pub mod peers;
 pub mod policies;
 pub mod scrape;
 pub mod shared_limits;

@@ -14,6 +14,7 @@ pub mod job_files;
 pub mod labels;
 pub mod limits;
 pub mod names;
+pub mod peers;
 pub mod plan;
 pub mod playback;
 pub mod reasons;

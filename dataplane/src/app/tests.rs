@@ -13,7 +13,7 @@ use streamgate_contract::audit::AuditMode;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::roles::{Adapters, Roles};
+use super::roles::{Adapters, Ground, Roles};
 use super::*;
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
@@ -21,7 +21,7 @@ use crate::adapters::filesystem::Filesystem;
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
 use crate::config::Keys;
-use crate::health::Health;
+use crate::health::{Health, Needs};
 use crate::layers::client_address::Peer;
 use crate::services::auth::fixture;
 
@@ -71,17 +71,23 @@ async fn process() -> Process {
     let chain = Arc::new(chain.unwrap());
     let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
     let on = Adapters {
-        objects: Arc::new(Filesystem::open(folder.path().join("objects")).unwrap()),
-        catalog: catalog.clone(),
+        ground: Ground {
+            objects: Arc::new(Filesystem::open(folder.path().join("objects")).unwrap()),
+            catalog: catalog.clone(),
+            clock,
+        },
         chain: chain.clone(),
         moves: chain,
-        clock,
         audit: Arc::new(audit.unwrap()),
         client: kube::Client::try_from(nowhere).unwrap(),
     };
     let roles = Roles::new(on, &config, &keys, &registry).unwrap();
     let read = super::figures(&registry, folder.path()).unwrap();
-    let health = Health::new(catalog, roles.streaming(), registry.clone(), read).unwrap();
+    let needs = Needs {
+        catalog: Some(catalog),
+        streaming: Some(roles.streaming()),
+    };
+    let health = Health::new(needs, registry.clone(), read).unwrap();
     let (public, internal) = roles
         .routes(&config, &keys, &registry, health.clone())
         .unwrap();

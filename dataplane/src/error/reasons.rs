@@ -1,9 +1,10 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 102] = [
+pub const REASONS: [&str; 108] = [
     "AdminRequired",
     "AuditUnavailable",
+    "AuthUnreachable",
     "BodyCut",
     "BodyMismatch",
     "BodyTooLarge",
@@ -35,6 +36,7 @@ pub const REASONS: [&str; 102] = [
     "InvalidMetadata",
     "InvalidNamespace",
     "InvalidQuery",
+    "InvalidRoleToken",
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
@@ -78,6 +80,10 @@ pub const REASONS: [&str; 102] = [
     "RangeNotSatisfiable",
     "RateLimited",
     "Restarting",
+    "RoleFailed",
+    "RoleNotAllowed",
+    "RoleTokenRequired",
+    "RoleUnreachable",
     "SessionEnded",
     "SessionsUnavailable",
     "SignInRequired",

@@ -22,6 +22,7 @@ pub mod http;
 mod merkle;
 mod metrics;
 mod playback;
+pub mod remote;
 mod revocations;
 mod rules;
 mod sessions;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use kube::Client;
 use tokio::sync::{Mutex, MutexGuard, RwLock};
 
-use super::keys::{Keys, Refusal};
+use super::keys::{Bearer, Keys, Refusal};
 use crate::ports::Source;
 use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::jobs::{Pod, PodTokens, TokenError};
@@ -35,7 +35,7 @@ pub struct ClusterTokens {
 }
 
 impl ClusterTokens {
-    /// `audience` is the StreamGate's UID.
+    /// `audience` is the StreamGate's UID for job pods, that of a role for the roles that ask it.
     pub fn new(client: Client, audience: String, clock: Arc<dyn Clock>) -> Self {
         Self {
             client,
@@ -73,15 +73,13 @@ impl ClusterTokens {
         Ok(self.client.request_text(request).await?)
     }
 
-    async fn try_known(&self, token: &str) -> Result<Pod, Refusal> {
+    async fn try_known(&self, token: &str) -> Result<Bearer, Refusal> {
         let keys = self.known().await.ok_or(Refusal::UnknownKey)?;
         keys.verify(token, &self.audience, self.clock.now())
     }
-}
 
-#[async_trait]
-impl PodTokens for ClusterTokens {
-    async fn verify(&self, token: &str) -> Result<Pod, TokenError> {
+    /// Whom a token was issued to.
+    pub(super) async fn bearer(&self, token: &str) -> Result<Bearer, TokenError> {
         // Old keys stay good while new ones cannot be had, and while somebody else fetches them.
         if let Ok(fetched) = self.fetched.try_lock()
             && let Err(error) = self.refresh(fetched, MAX_AGE).await
@@ -96,12 +94,19 @@ impl PodTokens for ClusterTokens {
             outcome = self.try_known(token).await;
         }
         match outcome {
-            Ok(pod) => Ok(pod),
+            Ok(bearer) => Ok(bearer),
             Err(Refusal::Invalid(why)) => Err(TokenError::Refused(why)),
             Err(Refusal::UnknownKey) if self.known().await.is_none() => {
                 Err(TokenError::Unavailable("no keys were fetched yet".into()))
             }
             Err(Refusal::UnknownKey) => Err(TokenError::Refused("its key is unknown")),
         }
+    }
+}
+
+#[async_trait]
+impl PodTokens for ClusterTokens {
+    async fn verify(&self, token: &str) -> Result<Pod, TokenError> {
+        Ok(self.bearer(token).await?.pod)
     }
 }

@@ -23,6 +23,7 @@ use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::IdentityError;
 
 mod admission;
+pub mod roles;
 
 /// Largest body of a request; the largest message and its signature fit.
 const MAX_BODY_BYTES: usize = 16 << 10;

@@ -66,6 +66,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             grid: spec.transcode.grid.clone(),
             limits: SourceLimits::default(),
         },
+        peers: BTreeMap::new(),
         log: spec.log.clone(),
     }
 }
