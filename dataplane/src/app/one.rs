@@ -249,3 +249,6 @@ async fn admin(
     Ok(health)
 }
 
+
+#[cfg(test)]
+mod tests;
