@@ -147,7 +147,8 @@ impl Applier {
         let params = PatchParams::apply(MANAGER_REPLICAS).force();
         let patch = Patch::Apply(&body);
         let api = self.api(live)?;
-        self.within(&doing, api.patch(&name, &params, &patch)).await?;
+        self.within(&doing, api.patch(&name, &params, &patch))
+            .await?;
         Ok(())
     }
 

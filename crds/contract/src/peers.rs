@@ -77,7 +77,13 @@ mod tests {
         for role in ROLES {
             assert_eq!(role_of("demo", &names::child("demo", role)), Some(role));
         }
-        for account in ["demo-all", "demo-dataplane", "demo2-auth", "auth", "default"] {
+        for account in [
+            "demo-all",
+            "demo-dataplane",
+            "demo2-auth",
+            "auth",
+            "default",
+        ] {
             assert_eq!(role_of("demo", account), None, "{account}");
         }
     }

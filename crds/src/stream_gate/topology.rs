@@ -34,10 +34,7 @@ pub struct Postgres {
     pub secret_name: String,
     /// Key of the Secret. Default url; CloudNativePG writes uri.
     #[serde(default = "default_key")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[-._a-zA-Z0-9]+$")
-    )]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: String,
     /// Connections each pod may open at most; the server must take as many from all pods together.
     /// Default 8.
@@ -56,10 +53,7 @@ pub struct SharedStore {
     pub secret_name: String,
     /// Key of the Secret. Default url.
     #[serde(default = "default_key")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[-._a-zA-Z0-9]+$")
-    )]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: String,
 }
 

@@ -249,6 +249,5 @@ async fn admin(
     Ok(health)
 }
 
-
 #[cfg(test)]
 mod tests;

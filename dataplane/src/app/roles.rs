@@ -8,9 +8,7 @@ use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::make::{
-    auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
-};
+use super::make::{auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker};
 use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;
@@ -98,14 +96,25 @@ impl Roles {
         let (catalog, clock) = (ground.catalog.clone(), ground.clock.clone());
         let asked = (catalog.clone(), on.chain.clone(), clock.clone());
         let auth = Arc::new(auth(asked, config, &signers, registry)?);
-        let plays = Arc::new(CountedEntitlements::new(auth.clone(), catalog, clock.clone()));
+        let plays = Arc::new(CountedEntitlements::new(
+            auth.clone(),
+            catalog,
+            clock.clone(),
+        ));
         let caches = Families::new(registry)?;
         let caches = Arc::new(MokaCaches(caches.of("service")));
         let client = &on.client;
         let jobs = Arc::new(jobs(client, config));
         let policies = Arc::new(policies(client, config));
         let monitor = monitor(client, clock, config, policies.clone(), registry)?;
-        let worker = worker(client, ground, config, &keys.object_url, jobs.clone(), registry)?;
+        let worker = worker(
+            client,
+            ground,
+            config,
+            &keys.object_url,
+            jobs.clone(),
+            registry,
+        )?;
         Ok(Self {
             monitor: Arc::new(monitor),
             policies,
@@ -113,7 +122,13 @@ impl Roles {
             cache: Arc::new(CacheService::new(caches)),
             worker: Arc::new(worker),
             jobs,
-            streaming: Arc::new(streaming(ground, config, &verifier, plays.clone(), registry)?),
+            streaming: Arc::new(streaming(
+                ground,
+                config,
+                &verifier,
+                plays.clone(),
+                registry,
+            )?),
             upload: Arc::new(upload(ground, config, registry)?),
             metadata: Arc::new(metadata(ground, config, &keys.object_url)),
             auth,

@@ -52,7 +52,11 @@ async fn asking(door: &Door, headers: &HeaderMap) -> Result<Role, Problem> {
         let detail = "this listener is for the roles of the gate; ask the gateway";
         Problem::new(Kind::Unauthenticated, "RoleTokenRequired", detail)
     })?;
-    let role = door.peers.role(token).await.map_err(|error| refusal(&error))?;
+    let role = door
+        .peers
+        .role(token)
+        .await
+        .map_err(|error| refusal(&error))?;
     let open = door.open_to.contains(&role);
     open.then_some(role).ok_or_else(|| {
         let detail = format!("role {role} has no business here");
@@ -106,7 +110,12 @@ mod tests {
         let door = Door::new(Arc::new(ByName), &[Role::Gateway, Role::Streaming]);
         let told = |request: Request| async move {
             assert!(!request.headers().contains_key(TOKEN), "the token went on");
-            request.extensions().get::<Peer>().unwrap().client.to_string()
+            request
+                .extensions()
+                .get::<Peer>()
+                .unwrap()
+                .client
+                .to_string()
         };
         let app = Router::new().route("/", get(told));
         let app = app.layer(from_fn_with_state(door, admit));

@@ -78,7 +78,10 @@ async fn a_role_that_comes_up_late_is_reached_and_one_that_does_not_is_told_apar
 
     // A connection that ends without an answer: what was asked may have been done.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let peers = BTreeMap::from([(Role::Auth, format!("http://{}", listener.local_addr().unwrap()))]);
+    let peers = BTreeMap::from([(
+        Role::Auth,
+        format!("http://{}", listener.local_addr().unwrap()),
+    )]);
     let broken = HttpRoles::new(&peers, _folder.path().to_owned()).unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {

@@ -34,7 +34,9 @@ async fn a_viewer_and_a_creator_go_through_every_role() {
 }
 
 async fn every_part_is_well(world: &World) {
-    let (status, health) = world.ask(world.request(Method::GET, "/api/v1/health")).await;
+    let (status, health) = world
+        .ask(world.request(Method::GET, "/api/v1/health"))
+        .await;
     assert_eq!(status, 200, "{health}");
     let parts = health["parts"].as_array().unwrap();
     assert_eq!(parts.len(), ROLES.len() - 1);
@@ -47,7 +49,10 @@ async fn playlists_and_segments_are_served(
     objects: &[(String, bytes::Bytes)],
 ) {
     for file in ["master.m3u8", "v720.m3u8", "manifest.mpd"] {
-        let answer = world.request(Method::GET, &format!("{folder}{file}")).send().await;
+        let answer = world
+            .request(Method::GET, &format!("{folder}{file}"))
+            .send()
+            .await;
         let answer = answer.unwrap();
         assert_eq!(answer.status(), 200, "{file}");
         assert!(answer.headers().contains_key("x-request-id"));
@@ -58,7 +63,9 @@ async fn playlists_and_segments_are_served(
         let whole = world.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(whole.content_length(), Some(bytes.len() as u64));
         assert_eq!(whole.bytes().await.unwrap(), bytes);
-        let part = world.request(Method::GET, &path).header("range", "bytes=10-19");
+        let part = world
+            .request(Method::GET, &path)
+            .header("range", "bytes=10-19");
         let part = part.send().await.unwrap();
         assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
         assert_eq!(part.bytes().await.unwrap(), bytes.slice(10..20));
@@ -69,17 +76,27 @@ async fn playlists_and_segments_are_served(
 
 async fn strangers_are_refused(world: &World) {
     let token = world.sign_in(&owner()).await;
-    let stranger = world.sign_in(&crate::services::auth::fixture::Account::new(9)).await;
+    let stranger = world
+        .sign_in(&crate::services::auth::fixture::Account::new(9))
+        .await;
     for (token, status, reason) in [
         (stranger.as_str(), 403, "NotOnAllowList"),
         ("forged", 401, "InvalidSession"),
     ] {
-        let request = world.request(Method::POST, "/api/v1/playback").bearer_auth(token);
+        let request = world
+            .request(Method::POST, "/api/v1/playback")
+            .bearer_auth(token);
         let (code, problem) = world.ask(request.json(&json!({"content": "film"}))).await;
-        assert_eq!((code, &problem["reason"]), (status, &json!(reason)), "{problem}");
+        assert_eq!(
+            (code, &problem["reason"]),
+            (status, &json!(reason)),
+            "{problem}"
+        );
     }
     // Its owner sees it in the list that another role keeps.
-    let list = world.request(Method::GET, "/api/v1/contents").bearer_auth(token);
+    let list = world
+        .request(Method::GET, "/api/v1/contents")
+        .bearer_auth(token);
     let (status, list) = world.ask(list).await;
     assert_eq!(status, 200, "{list}");
     assert!(list.to_string().contains("film"), "{list}");
@@ -93,14 +110,28 @@ async fn an_upload_goes_through(world: &World) {
         request.header("tus-resumable", "1.0.0")
     };
     let create = request(Method::POST, "/api/v1/uploads");
-    let create = create.header("upload-length", bytes.len()).send().await.unwrap();
-    assert_eq!(create.status(), StatusCode::CREATED, "{:?}", create.text().await);
+    let create = create
+        .header("upload-length", bytes.len())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        create.status(),
+        StatusCode::CREATED,
+        "{:?}",
+        create.text().await
+    );
     let place = create.headers()["location"].to_str().unwrap().to_owned();
-    let place = place.strip_prefix(crate::services::auth::fixture::GATE).unwrap_or(&place).to_owned();
+    let place = place
+        .strip_prefix(crate::services::auth::fixture::GATE)
+        .unwrap_or(&place)
+        .to_owned();
     let half = bytes.len() / 2;
     let (first, second) = (bytes[..half].to_vec(), bytes[half..].to_vec());
     // The second as it comes, without a length.
-    let pieces = second.chunks(100_000).map(|c| Ok::<_, std::io::Error>(c.to_vec()));
+    let pieces = second
+        .chunks(100_000)
+        .map(|c| Ok::<_, std::io::Error>(c.to_vec()));
     let pieces: Vec<_> = pieces.collect();
     let streamed = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
     for (offset, body) in [(0, first.into()), (half, streamed)] {
@@ -108,10 +139,19 @@ async fn an_upload_goes_through(world: &World) {
             .header("upload-offset", offset)
             .header("content-type", "application/offset+octet-stream");
         let patch = patch.body(body).send().await.unwrap();
-        assert_eq!(patch.status(), StatusCode::NO_CONTENT, "{:?}", patch.text().await);
+        assert_eq!(
+            patch.status(),
+            StatusCode::NO_CONTENT,
+            "{:?}",
+            patch.text().await
+        );
     }
     let (status, upload) = world.ask(request(Method::GET, &place)).await;
-    assert_eq!((status, &upload["length"]), (200, &json!(bytes.len())), "{upload}");
+    assert_eq!(
+        (status, &upload["length"]),
+        (200, &json!(bytes.len())),
+        "{upload}"
+    );
 }
 
 async fn methods_and_paths_that_are_none_are_problems(world: &World) {
@@ -133,26 +173,76 @@ async fn nobody_comes_in_by_the_side_door(world: &World, folder: &str) {
     let playlist = format!("{folder}master.m3u8");
     let token = |callee, account: &str| Some(world.token(callee, account));
     for (role, path, token, status, reason) in [
-        (Role::Streaming, playlist.as_str(), None, 401, "RoleTokenRequired"),
-        (Role::Streaming, &playlist, token(Role::Upload, "gate-gateway"), 401, "InvalidRoleToken"),
-        (Role::Streaming, &playlist, token(Role::Streaming, "default"), 401, "InvalidRoleToken"),
-        (Role::Streaming, &playlist, token(Role::Streaming, "gate-upload"), 403, "RoleNotAllowed"),
-        (Role::Auth, "/api/v1/auth/profile", token(Role::Auth, "gate-streaming"), 403, "RoleNotAllowed"),
-        (Role::Auth, "/internal/v1/roles/entitle", token(Role::Auth, "gate-worker"), 403, "RoleNotAllowed"),
-        (Role::Worker, "/internal/v1/assignment", token(Role::Worker, "gate-gateway"), 401, "TokenRequired"),
+        (
+            Role::Streaming,
+            playlist.as_str(),
+            None,
+            401,
+            "RoleTokenRequired",
+        ),
+        (
+            Role::Streaming,
+            &playlist,
+            token(Role::Upload, "gate-gateway"),
+            401,
+            "InvalidRoleToken",
+        ),
+        (
+            Role::Streaming,
+            &playlist,
+            token(Role::Streaming, "default"),
+            401,
+            "InvalidRoleToken",
+        ),
+        (
+            Role::Streaming,
+            &playlist,
+            token(Role::Streaming, "gate-upload"),
+            403,
+            "RoleNotAllowed",
+        ),
+        (
+            Role::Auth,
+            "/api/v1/auth/profile",
+            token(Role::Auth, "gate-streaming"),
+            403,
+            "RoleNotAllowed",
+        ),
+        (
+            Role::Auth,
+            "/internal/v1/roles/entitle",
+            token(Role::Auth, "gate-worker"),
+            403,
+            "RoleNotAllowed",
+        ),
+        (
+            Role::Worker,
+            "/internal/v1/assignment",
+            token(Role::Worker, "gate-gateway"),
+            401,
+            "TokenRequired",
+        ),
     ] {
         let mut request = world.inside(role, path);
         if let Some(token) = token {
             request = request.header(ROLE_TOKEN, token);
         }
         let (code, problem) = world.ask(request).await;
-        assert_eq!((code, &problem["reason"]), (status, &json!(reason)), "{role} {problem}");
+        assert_eq!(
+            (code, &problem["reason"]),
+            (status, &json!(reason)),
+            "{role} {problem}"
+        );
     }
     let gateway = world.token(Role::Streaming, "gate-gateway");
-    let request = world.inside(Role::Streaming, &playlist).header(ROLE_TOKEN, gateway);
+    let request = world
+        .inside(Role::Streaming, &playlist)
+        .header(ROLE_TOKEN, gateway);
     assert_eq!(request.send().await.unwrap().status(), 200);
     // What a caller writes into the header goes no further than the gateway.
-    let forged = world.request(Method::GET, "/api/v1/auth/profile").header(ROLE_TOKEN, "forged");
+    let forged = world
+        .request(Method::GET, "/api/v1/auth/profile")
+        .header(ROLE_TOKEN, "forged");
     let (code, problem) = world.ask(forged).await;
     assert_eq!((code, &problem["reason"]), (401, &json!("SignInRequired")));
 }
@@ -163,8 +253,15 @@ async fn the_log_of_the_gateway_holds_what_was_done(world: &World) {
     let mut seen = Vec::new();
     let keep = |_: u64, payload: &[u8]| seen.push(String::from_utf8_lossy(payload).into_owned());
     verify(world.audit(Role::Gateway), Some(&key), None, keep).unwrap();
-    for route in ["/api/v1/auth/login", "/api/v1/playback", "/api/v1/uploads/{id}"] {
-        assert!(seen.iter().any(|record| record.contains(route)), "{route}: {seen:?}");
+    for route in [
+        "/api/v1/auth/login",
+        "/api/v1/playback",
+        "/api/v1/uploads/{id}",
+    ] {
+        assert!(
+            seen.iter().any(|record| record.contains(route)),
+            "{route}: {seen:?}"
+        );
     }
 }
 
@@ -187,8 +284,18 @@ async fn a_role_that_is_away_is_missed_by_those_who_need_it_alone() {
     // The worker and the monitor answer no viewer.
     for role in [Role::Worker, Role::Monitor] {
         world.kill(role, 0);
-        assert_eq!(world.request(Method::GET, &segment).send().await.unwrap().status(), 200);
-        let (status, health) = world.ask(world.request(Method::GET, "/api/v1/health")).await;
+        assert_eq!(
+            world
+                .request(Method::GET, &segment)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            200
+        );
+        let (status, health) = world
+            .ask(world.request(Method::GET, "/api/v1/health"))
+            .await;
         assert_eq!(status, 503);
         assert!(health.to_string().contains("cannot be reached"), "{health}");
         world.run(role, 0);
@@ -198,30 +305,62 @@ async fn a_role_that_is_away_is_missed_by_those_who_need_it_alone() {
 
 /// Who watches goes on for the rest of the lease; nobody is admitted meanwhile.
 async fn auth_away(world: &mut World, segment: &str, token: &str) {
-    assert_eq!(world.request(Method::GET, segment).send().await.unwrap().status(), 200);
+    assert_eq!(
+        world
+            .request(Method::GET, segment)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     world.kill(Role::Auth, 0);
     let gone = Instant::now();
-    let (mut last, refused) = (gone, loop {
-        let (status, problem) = world.ask(world.request(Method::GET, segment)).await;
-        if status != 200 {
-            break (status, problem);
-        }
-        sleep(Duration::from_millis(50)).await;
-    });
+    let (mut last, refused) = (
+        gone,
+        loop {
+            let (status, problem) = world.ask(world.request(Method::GET, segment)).await;
+            if status != 200 {
+                break (status, problem);
+            }
+            sleep(Duration::from_millis(50)).await;
+        },
+    );
     let (status, problem) = refused;
-    assert_eq!((status, &problem["reason"]), (503, &json!("AuthUnreachable")), "{problem}");
+    assert_eq!(
+        (status, &problem["reason"]),
+        (503, &json!("AuthUnreachable")),
+        "{problem}"
+    );
     let lasted = gone.elapsed();
-    assert!(lasted < Duration::from_secs(LEASE + 3), "served for {lasted:?} without auth");
+    assert!(
+        lasted < Duration::from_secs(LEASE + 3),
+        "served for {lasted:?} without auth"
+    );
     println!("without auth: served for {lasted:?}, then AuthUnreachable");
-    let profile = world.request(Method::GET, "/api/v1/auth/profile").bearer_auth(token);
+    let profile = world
+        .request(Method::GET, "/api/v1/auth/profile")
+        .bearer_auth(token);
     let (status, problem) = world.ask(profile).await;
     assert_eq!(status, 503, "{problem}");
-    let challenge = world.request(Method::POST, "/api/v1/auth/challenge").json(&json!({}));
+    let challenge = world
+        .request(Method::POST, "/api/v1/auth/challenge")
+        .json(&json!({}));
     let (status, problem) = world.ask(challenge).await;
-    assert_eq!((status, &problem["reason"]), (503, &json!("RoleUnreachable")));
+    assert_eq!(
+        (status, &problem["reason"]),
+        (503, &json!("RoleUnreachable"))
+    );
     world.run(Role::Auth, 0);
     last = last.max(Instant::now());
-    while world.request(Method::GET, segment).send().await.unwrap().status() != 200 {
+    while world
+        .request(Method::GET, segment)
+        .send()
+        .await
+        .unwrap()
+        .status()
+        != 200
+    {
         assert!(last.elapsed() < Duration::from_secs(10), "no recovery");
         sleep(Duration::from_millis(50)).await;
     }
@@ -242,7 +381,10 @@ async fn away(world: &mut World, role: Role, path: &str, segment: &str, token: &
     let begun = Instant::now();
     world.run(role, 0);
     while status(world).await != before {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{role}: no recovery");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{role}: no recovery"
+        );
         sleep(Duration::from_millis(50)).await;
     }
     println!("{role} is back: served again after {:?}", begun.elapsed());
@@ -255,7 +397,10 @@ async fn pods_are_replaced_one_by_one_and_no_request_is_lost() {
     let token = world.sign_in(&fan()).await;
     let playlist = world.playback(&token).await;
     let folder = playlist.strip_suffix("master.m3u8").unwrap().to_owned();
-    let (ended, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (ended, served) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let mut viewers = Vec::new();
     for n in 0..16 {
         let (path, bytes) = &objects[n % objects.len()];
@@ -289,9 +434,17 @@ async fn pods_are_replaced_one_by_one_and_no_request_is_lost() {
         failed.extend(viewer.await.unwrap());
     }
     let served = served.load(Ordering::Relaxed);
-    println!("{served} requests while both pods were replaced, {} failed", failed.len());
+    println!(
+        "{served} requests while both pods were replaced, {} failed",
+        failed.len()
+    );
     assert!(served > 1_000, "{served}");
-    assert!(failed.is_empty(), "{} failed: {:?}", failed.len(), failed.first());
+    assert!(
+        failed.is_empty(),
+        "{} failed: {:?}",
+        failed.len(),
+        failed.first()
+    );
 }
 
 async fn whole(request: reqwest::RequestBuilder, bytes: &[u8]) -> Result<(), String> {
@@ -300,7 +453,11 @@ async fn whole(request: reqwest::RequestBuilder, bytes: &[u8]) -> Result<(), Str
     let body = answer.bytes().await.map_err(|e| format!("{e:?}"))?;
     match status == 200 && body == bytes {
         true => Ok(()),
-        false => Err(format!("{status} {} bytes {:?}", body.len(), problem(&body))),
+        false => Err(format!(
+            "{status} {} bytes {:?}",
+            body.len(),
+            problem(&body)
+        )),
     }
 }
 

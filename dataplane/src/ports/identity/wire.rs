@@ -167,10 +167,9 @@ impl Identified {
                 admin,
             } => {
                 let wallet = wallet.parse();
-                let wallet = wallet
-                    .map_err(|e: crate::ports::chain::InvalidWallet| {
-                        IdentityError::Unavailable(e.into())
-                    })?;
+                let wallet = wallet.map_err(|e: crate::ports::chain::InvalidWallet| {
+                    IdentityError::Unavailable(e.into())
+                })?;
                 Ok(Principal {
                     wallet,
                     creator,
@@ -196,10 +195,7 @@ mod tests {
 
     #[test]
     fn a_decision_is_the_same_at_both_ends() {
-        let lease = Lease {
-            until: 7,
-            epoch: 3,
-        };
+        let lease = Lease { until: 7, epoch: 3 };
         assert_eq!(sent(Ok(lease)).unwrap(), lease);
         let content: ContentId = "c".parse().unwrap();
         let wallets = vec!["0x01".to_owned()];
@@ -252,7 +248,10 @@ mod tests {
         };
         let right = entitle("0x00000000000000000000000000000000000000a1");
         let (viewer, content) = right.viewer().unwrap();
-        assert_eq!(Entitle::of(&viewer, &content).wallet, viewer.wallet.to_string());
+        assert_eq!(
+            Entitle::of(&viewer, &content).wallet,
+            viewer.wallet.to_string()
+        );
         assert!(entitle("nobody").viewer().is_none());
     }
 }

@@ -119,9 +119,11 @@ fn copy(head: &request::Parts) -> http::Request<Body> {
 
 fn failed(error: &UpstreamError) -> Problem {
     match error {
-        UpstreamError::Unreachable { .. } => {
-            unavailable(error, "RoleUnreachable", "the part that answers this is away")
-        }
+        UpstreamError::Unreachable { .. } => unavailable(
+            error,
+            "RoleUnreachable",
+            "the part that answers this is away",
+        ),
         UpstreamError::Broken { .. } => {
             tracing::error!(error = crate::ports::causes(error), "request failed");
             let detail = "the part that answers this ended before it did; look whether it was \

@@ -33,7 +33,9 @@ pub(super) async fn prune(
     pruned.rest(&children.budgets, &pods).await?;
     pruned.rest(&children.role_bindings, &rights).await?;
     pruned.rest(&children.roles, &rights).await?;
-    pruned.rest(&children.service_accounts, &accounts.collect()).await
+    pruned
+        .rest(&children.service_accounts, &accounts.collect())
+        .await
 }
 
 struct Pruned<'a> {
@@ -54,9 +56,7 @@ impl Pruned<'_> {
             let mut owners = object.owner_references().iter();
             let ours = owners.any(|owner| Some(&owner.uid) == uid.as_ref());
             let gone = object.meta().deletion_timestamp.is_some();
-            ours && !gone
-                && object.namespace() == namespace
-                && !wanted.contains(&object.name_any())
+            ours && !gone && object.namespace() == namespace && !wanted.contains(&object.name_any())
         };
         for object in store.state_filter(left) {
             self.context.apply.delete(object.as_ref()).await?;

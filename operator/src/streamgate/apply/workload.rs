@@ -1,8 +1,8 @@
 //! Makes the pods of a role and what stands beside them. Pods that exist are not changed while those
 //! of a role before are not well: a version that does not start stops at the first role.
 
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::Service;
 use kube::runtime::reflector::ObjectRef;
 use streamgate_crds::StreamGate;
 

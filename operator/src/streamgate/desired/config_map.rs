@@ -6,8 +6,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use streamgate_contract::config::{
     Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, People, RoleConfig, Storage, Transcode,
 };
-use streamgate_contract::plan::SourceLimits;
 use streamgate_contract::peers::{DATABASE_URL, ROLES, SHARED_STORE_URL, URLS_DIR, callers};
+use streamgate_contract::plan::SourceLimits;
 use streamgate_contract::roles::Role;
 use streamgate_crds::stream_gate::{Postgres, S3Storage, SharedStore, Topology};
 

@@ -111,7 +111,11 @@ fn pod(
     version: &str,
 ) -> PodSpec {
     let alone = role != Role::All;
-    let grace = if alone { LONG_GRACE_SECONDS } else { GRACE_SECONDS };
+    let grace = if alone {
+        LONG_GRACE_SECONDS
+    } else {
+        GRACE_SECONDS
+    };
     PodSpec {
         service_account_name: Some(metadata::account_name(gate, role)),
         // The gateway asks the cluster for nothing.

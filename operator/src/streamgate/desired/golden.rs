@@ -77,7 +77,10 @@ fn yaml<T: Serialize>(value: &T) -> String {
 fn the_children_of_the_sample_gates_are_as_reviewed() {
     for (file, spec) in [
         ("golden/stream-gate.yaml", samples::full()),
-        ("golden/stream-gate-distributed.yaml", samples::distributed()),
+        (
+            "golden/stream-gate-distributed.yaml",
+            samples::distributed(),
+        ),
     ] {
         let gate = validate(&samples::gate(spec)).unwrap();
         let documents = documents(&desired(&gate, &samples::settings()).unwrap());
@@ -112,7 +115,10 @@ fn no_role_mounts_what_it_does_not_need() {
     assert_eq!(mounts("key: session.pem"), ["auth"]);
     assert_eq!(mounts("key: playback.pem"), ["auth"]);
     assert_eq!(mounts("key: playback.pub.pem"), ["streaming"]);
-    assert_eq!(mounts("key: object-url.key"), ["metadata", "worker", "gateway"]);
+    assert_eq!(
+        mounts("key: object-url.key"),
+        ["metadata", "worker", "gateway"]
+    );
     let store = ["metadata", "upload", "worker", "streaming"];
     assert_eq!(mounts("name: bucket-credentials"), store);
     let catalog = ["auth", "metadata", "upload", "worker", "streaming"];

@@ -16,10 +16,7 @@ const SEVERAL: i32 = 2;
 /// Can the role have several pods? The cache keeps what it holds in one memory, the worker and the
 /// monitor each own what they write.
 pub fn has_several(role: Role) -> bool {
-    !matches!(
-        role,
-        Role::All | Role::Cache | Role::Worker | Role::Monitor
-    )
+    !matches!(role, Role::All | Role::Cache | Role::Worker | Role::Monitor)
 }
 
 /// The number of pods; `None` when it is the autoscaler's.

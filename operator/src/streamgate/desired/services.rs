@@ -68,13 +68,7 @@ pub fn internal_url(gate: &ValidatedGate, of: Role) -> String {
     format!("http://{host}.{namespace}.svc:{INTERNAL_PORT}")
 }
 
-fn service(
-    gate: &ValidatedGate,
-    by: Role,
-    name: &str,
-    kind: &str,
-    port: ServicePort,
-) -> Service {
+fn service(gate: &ValidatedGate, by: Role, name: &str, kind: &str, port: ServicePort) -> Service {
     Service {
         metadata: metadata::owned(gate, name),
         spec: Some(ServiceSpec {

@@ -30,7 +30,10 @@ impl Cluster {
             "kid": "one", "x": x, "y": y}]});
         let discovery = json!({"issuer": "https://cluster"});
         let app = Router::new()
-            .route("/.well-known/openid-configuration", get(|| async { Json(discovery) }))
+            .route(
+                "/.well-known/openid-configuration",
+                get(|| async { Json(discovery) }),
+            )
             .route("/openid/v1/jwks", get(|| async { Json(jwks) }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -135,7 +135,13 @@ impl World {
         for role in ROLES {
             for n in 0..replicas(role) {
                 let args = self.args(role);
-                self.pods.insert((role, n), Pod { args, running: None });
+                self.pods.insert(
+                    (role, n),
+                    Pod {
+                        args,
+                        running: None,
+                    },
+                );
             }
         }
         let config = self.config();
@@ -145,14 +151,19 @@ impl World {
                 std::fs::write(pod.args.keys.join(file), key(file)).unwrap();
             }
             for callee in callees(*role) {
-                let token = self.cluster.token(&audience("uid", callee), &format!("gate-{role}"));
+                let token = self
+                    .cluster
+                    .token(&audience("uid", callee), &format!("gate-{role}"));
                 std::fs::write(pod.args.role_tokens.join(callee.name()), token).unwrap();
             }
         }
     }
 
     fn args(&self, role: Role) -> AllArgs {
-        let root = self.folder.path().join(format!("{role}-{}", self.pods.len()));
+        let root = self
+            .folder
+            .path()
+            .join(format!("{role}-{}", self.pods.len()));
         let folder = |name: &str| {
             let path = root.join(name);
             std::fs::create_dir_all(&path).unwrap();
@@ -226,7 +237,10 @@ impl World {
             if answer.as_ref().is_ok_and(|a| a.status() == StatusCode::OK) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{role} is not ready: {answer:?}");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{role} is not ready: {answer:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -250,15 +264,20 @@ impl World {
 
     /// Tells the Service who runs.
     pub fn route(&self) {
-        let runs = self.pods.iter().filter(|((role, _), _)| *role == Role::Streaming);
+        let runs = self
+            .pods
+            .iter()
+            .filter(|((role, _), _)| *role == Role::Streaming);
         let runs = runs.filter(|(_, pod)| pod.running.is_some());
-        self.service.set(runs.map(|(_, pod)| pod.args.internal).collect());
+        self.service
+            .set(runs.map(|(_, pod)| pod.args.internal).collect());
     }
 
     /// A request to the gateway.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let gateway = self.pods[&(Role::Gateway, 0)].args.public;
-        self.client.request(method, format!("http://{gateway}{path}"))
+        self.client
+            .request(method, format!("http://{gateway}{path}"))
     }
 
     /// A request to the internal listener of a role.

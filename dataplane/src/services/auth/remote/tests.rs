@@ -24,7 +24,9 @@ impl Upstream for Line {
         assert_eq!(role, Role::Auth);
         self.asked.fetch_add(1, Ordering::SeqCst);
         let less = |left: u32| left.checked_sub(1);
-        let broken = self.breaks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        let broken = self
+            .breaks
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
         if broken.is_ok() {
             let source = "reset".into();
             return Err(UpstreamError::Broken { role, source });
@@ -93,7 +95,10 @@ async fn an_auth_that_does_not_answer_admits_nobody_and_stops_no_epoch() {
     assert!(remote.epoch().await.is_ok());
     let identities = RemoteIdentities::new(line);
     let unknown = identities.identify("token").await;
-    assert!(matches!(unknown, Err(IdentityError::Unavailable(_))), "{unknown:?}");
+    assert!(
+        matches!(unknown, Err(IdentityError::Unavailable(_))),
+        "{unknown:?}"
+    );
 }
 
 #[tokio::test]
@@ -103,15 +108,25 @@ async fn a_session_is_looked_at_once_and_forged_ones_each_time() {
     let identities = RemoteIdentities::new(line.clone());
     let (token, profile) = world.sign_in(&owner()).await;
     for _ in 0..3 {
-        assert_eq!(identities.identify(&token).await.unwrap(), profile.principal);
+        assert_eq!(
+            identities.identify(&token).await.unwrap(),
+            profile.principal
+        );
     }
     assert_eq!(line.asked.load(Ordering::SeqCst), 1);
     for _ in 0..2 {
         let refused = identities.identify("forged").await;
-        assert!(matches!(refused, Err(IdentityError::Refused)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(IdentityError::Refused)),
+            "{refused:?}"
+        );
     }
     assert_eq!(line.asked.load(Ordering::SeqCst), 3);
     let long = "x".repeat(4_000);
     assert!(identities.identify(&long).await.is_err());
-    assert_eq!(line.asked.load(Ordering::SeqCst), 3, "a long token was sent on");
+    assert_eq!(
+        line.asked.load(Ordering::SeqCst),
+        3,
+        "a long token was sent on"
+    );
 }

@@ -40,10 +40,13 @@ impl Upstream for Stub {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, UpstreamError> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(|source| UpstreamError::Broken {
-            role: Role::Upload,
-            source,
-        })?;
+        let body = body
+            .collect()
+            .await
+            .map_err(|source| UpstreamError::Broken {
+                role: Role::Upload,
+                source,
+            })?;
         let seen = (head.method, head.uri, head.headers, body.to_bytes());
         self.asked.lock().unwrap().push(seen);
         if let Some(error) = self.fails.lock().unwrap().pop() {
@@ -79,7 +82,9 @@ async fn forwarded(fails: Vec<UpstreamError>, request: Request) -> (Arc<Stub>, R
         country_header: Some("x-country".into()),
         ..PlaybackSettings::default()
     };
-    let answer = Proxy::new(role.clone(), &settings).forward(Role::Upload, request).await;
+    let answer = Proxy::new(role.clone(), &settings)
+        .forward(Role::Upload, request)
+        .await;
     (role, answer)
 }
 
@@ -90,7 +95,11 @@ async fn text(response: Response) -> String {
 
 #[tokio::test]
 async fn a_request_goes_on_whole_and_says_who_asks_and_nothing_false() {
-    let mut sent = request(Method::PATCH, "https://watch.example/api/v1/uploads/u?x=1", "bytes");
+    let mut sent = request(
+        Method::PATCH,
+        "https://watch.example/api/v1/uploads/u?x=1",
+        "bytes",
+    );
     let peer = Peer::new("203.0.113.7:5".parse().unwrap());
     sent.extensions_mut().insert(peer);
     let arrival = Arrival::of(&sent);
@@ -102,7 +111,10 @@ async fn a_request_goes_on_whole_and_says_who_asks_and_nothing_false() {
     assert_eq!(text(answer).await, "one two");
     let asked = role.asked.lock().unwrap();
     let (method, uri, headers, body) = &asked[0];
-    assert_eq!((method, uri.to_string().as_str()), (&Method::PATCH, "/api/v1/uploads/u?x=1"));
+    assert_eq!(
+        (method, uri.to_string().as_str()),
+        (&Method::PATCH, "/api/v1/uploads/u?x=1")
+    );
     assert_eq!(body, "bytes");
     assert_eq!(headers["x-forwarded-for"], "203.0.113.7");
     assert_eq!(headers["x-request-id"], arrival.id.as_str());

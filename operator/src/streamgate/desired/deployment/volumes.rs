@@ -79,7 +79,9 @@ fn data(gate: &ValidatedGate, role: Role) -> Option<Volume> {
         ..PersistentVolumeClaimVolumeSource::default()
     };
     let room = || EmptyDirVolumeSource {
-        size_limit: Some(Quantity((gate.spec.audit.max_bytes + SPARE_BYTES).to_string())),
+        size_limit: Some(Quantity(
+            (gate.spec.audit.max_bytes + SPARE_BYTES).to_string(),
+        )),
         ..EmptyDirVolumeSource::default()
     };
     let (claim, room) = match role {
