@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 108] = [
+pub const REASONS: [&str; 110] = [
     "AdminRequired",
     "AuditUnavailable",
     "AuthUnreachable",
@@ -25,6 +25,7 @@ pub const REASONS: [&str; 108] = [
     "ForeignStreamGate",
     "HandleBound",
     "HandleExpired",
+    "HeadTooLarge",
     "IfMatchRequired",
     "InternalError",
     "InvalidAddress",
@@ -51,6 +52,7 @@ pub const REASONS: [&str; 108] = [
     "MalformedBody",
     "MalformedMessage",
     "MalformedProof",
+    "MalformedRequest",
     "MessageOutOfTime",
     "MethodNotAllowed",
     "NamespaceNotAllowed",
@@ -63,9 +65,9 @@ pub const REASONS: [&str; 108] = [
     "NotDelivered",
     "NotFound",
     "NotJson",
+    "NotOffered",
     "NotPlanned",
     "NotPlayable",
-    "NotOffered",
     "NotReady",
     "NotYours",
     "ObjectMisfit",

@@ -114,7 +114,7 @@ impl Entitlements for RemoteEntitlements {
     async fn epoch(&self) -> Result<u64, Denied> {
         let epoch = self.catalog.epoch().await;
         epoch.map_err(|error| Denied::Undecided {
-            reason: UNDECIDED,
+            reason: "CatalogUnavailable",
             source: error.into(),
         })
     }
