@@ -281,9 +281,10 @@ impl World {
     }
 
     /// A request to the internal listener of a role.
-    pub fn inside(&self, role: Role, path: &str) -> RequestBuilder {
+    pub fn inside(&self, method: Method, role: Role, path: &str) -> RequestBuilder {
         let address = self.pods[&(role, 0)].args.internal;
-        self.client.get(format!("http://{address}{path}"))
+        self.client
+            .request(method, format!("http://{address}{path}"))
     }
 
     /// A token as kubelet would project it for the account of a role.
