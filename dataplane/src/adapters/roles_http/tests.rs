@@ -1,3 +1,5 @@
+//! Over real connections on loopback.
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header;

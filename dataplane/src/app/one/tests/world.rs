@@ -10,6 +10,7 @@ use bytes::Bytes;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use streamgate_contract::config::RoleConfig;
 use streamgate_contract::names;
 use streamgate_contract::peers::{ROLES, audience, callees};
 use streamgate_contract::roles::Role;
@@ -208,6 +209,8 @@ impl World {
             "requestsPerSecond": 100_000, "requestBurst": 100_000,
             "roles": (["auth", "streaming", "metadata", "upload"]).map(|role| json!(
                 {"role": role, "requestsPerSecond": 100_000, "burst": 100_000}))});
+        // As the file writes it: not as JSON does.
+        let config: RoleConfig = serde_json::from_value(config).unwrap();
         serde_yaml::to_string(&config).unwrap()
     }
 

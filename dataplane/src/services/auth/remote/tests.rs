@@ -1,9 +1,12 @@
+//! Against the routes of a real auth role, over a line that breaks.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::Body as Sent;
 use tower::ServiceExt;
 
 use super::*;
+use crate::ports::catalog::{Outputs, suite};
 use crate::services::auth::fixture::{Account, World, owner};
 use crate::services::auth::http::roles::routes;
 
@@ -50,8 +53,14 @@ async fn playable() -> World {
     world.content("c", Some("holders")).await;
     world.content("own", None).await;
     for id in ["c-o", "own-o"] {
-        use crate::ports::catalog::Outputs;
-        world.catalog.publish(&id.parse().unwrap()).await.unwrap();
+        let id = id.parse().unwrap();
+        for track in ["v720", "a-en-aac"] {
+            for number in [None, Some(0), Some(1)] {
+                let segment = suite::segment(track, number, "00");
+                world.catalog.commit(&id, &segment).await.unwrap();
+            }
+        }
+        world.catalog.publish(&id).await.unwrap();
     }
     world
 }

@@ -99,8 +99,9 @@ mod tests {
             ("range", "bytes=0-1"),
         ]);
         remove_hop_by_hop(&mut all);
-        let left: Vec<_> = all.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["trailer", "range"]);
+        let mut left: Vec<_> = all.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["range", "trailer"]);
     }
 
     #[test]

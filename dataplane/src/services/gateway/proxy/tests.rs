@@ -1,3 +1,5 @@
+//! What goes on, what stays here, what is asked twice, and what is told when nobody answers.
+
 use std::sync::Mutex;
 
 use async_trait::async_trait;
