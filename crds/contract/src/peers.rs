@@ -15,6 +15,8 @@ pub const SHARED_STORE_URL: &str = "shared-store";
 
 /// Header in which a role shows its token; `Authorization` is the viewer's.
 pub const ROLE_TOKEN: &str = "x-streamgate-role-token";
+/// Header in which a role tells the gateway the reason of a refusal, for what it counts and records.
+pub const ROLE_REASON: &str = "x-streamgate-role-reason";
 /// Where a role says whether it can serve.
 pub const READY_PATH: &str = "/internal/v1/roles/ready";
 /// Where auth says who a session token belongs to.

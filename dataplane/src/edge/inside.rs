@@ -4,15 +4,42 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use streamgate_contract::peers::ROLE_REASON;
 use tower::ServiceBuilder;
 
 use super::{Guarded, with_fallbacks};
-use crate::layers::around::{Layered, Serves};
+use crate::error::Reason;
+use crate::layers::around::{Around, Layered, Serves};
 use crate::layers::arrival::Arrivals;
 use crate::layers::audit::Audit;
 use crate::layers::farewell::Farewell;
 use crate::layers::metrics::{Families, Metrics};
 use crate::layers::trace::Trace;
+
+/// The header with the reason of a refusal.
+const REASON: HeaderName = HeaderName::from_static(ROLE_REASON);
+
+/// Tells the gateway why something is refused: it counts and records that, too.
+#[derive(Clone, Copy)]
+struct Reasons;
+
+impl Around for Reasons {
+    type Kept = ();
+
+    fn before(&self, _: &mut Request) -> Result<(), Response> {
+        Ok(())
+    }
+
+    fn after(&self, (): (), response: &mut Response) {
+        if let Some(Reason(reason)) = response.extensions().get().copied() {
+            let reason = HeaderValue::from_static(reason);
+            response.headers_mut().insert(REASON, reason);
+        }
+    }
+}
 
 /// What the layers need.
 pub struct Inside {
@@ -49,6 +76,7 @@ impl Inside {
             .layer(Layered(Guarded))
             // On every answer, refusals too.
             .layer(Layered(self.farewell.clone()))
+            .layer(Layered(Reasons))
             .service(routes)
     }
 }

@@ -76,6 +76,10 @@ impl Proxy {
         };
         let mut answer = answer.map(Sent::new);
         headers::remove_hop_by_hop(answer.headers_mut());
+        if let Some(reason) = headers::reason(answer.headers_mut()) {
+            // For the layers around us, as if the refusal were our own.
+            answer.extensions_mut().insert(reason);
+        }
         Ok(answer)
     }
 

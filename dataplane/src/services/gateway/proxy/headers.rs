@@ -1,8 +1,9 @@
 //! Headers on their way through. Values in, values out.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use streamgate_contract::peers::ROLE_TOKEN;
+use streamgate_contract::peers::{ROLE_REASON, ROLE_TOKEN};
 
+use crate::error::{REASONS, Reason};
 use crate::layers::arrival::{Arrival, REQUEST_ID};
 use crate::layers::client_address::Peer;
 
@@ -39,6 +40,13 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in OF_CONNECTION.iter().chain(&named) {
         headers.remove(name);
     }
+}
+
+/// Why a role refused, which it tells nobody but us.
+pub fn reason(headers: &mut HeaderMap) -> Option<Reason> {
+    let told = headers.remove(ROLE_REASON)?;
+    let known = REASONS.iter().find(|reason| told == **reason);
+    known.map(|reason| Reason(reason))
 }
 
 /// HTTP/2 may send each cookie apart; HTTP/1.1 has one line for all.
@@ -102,6 +110,16 @@ mod tests {
         let mut left: Vec<_> = all.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["range", "trailer"]);
+    }
+
+    #[test]
+    fn a_reason_goes_no_further_than_the_gateway() {
+        for (told, known) in [("OwnerOnly", Some("OwnerOnly")), ("Unheard", None)] {
+            let mut all = headers(&[(ROLE_REASON, told)]);
+            assert_eq!(reason(&mut all).map(|reason| reason.0), known);
+            assert!(all.is_empty());
+        }
+        assert!(reason(&mut HeaderMap::new()).is_none());
     }
 
     #[test]
