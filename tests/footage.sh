@@ -35,6 +35,8 @@ make clip-720p25.ts -i clip-720p25.mp4 -c copy
 make open-gop-2997.mp4 -i clip-720p25.mp4 -t 10 -an -vf scale=640:360,fps=30000/1001 \
     -c:v libx264 -preset veryfast -g 48 -bf 3 -x264-params open-gop=1:scenecut=0
 make audio-only.mp4 -i clip-720p25.mp4 -vn -c:a copy
+[ -s words.srt ] || printf '1\n00:00:00,000 --> 00:00:01,000\nwords\n' >words.srt
+make subtitles-only.mkv -i words.srt -c copy
 make huffyuv.mkv -i clip-720p25.mp4 -t 2 -an -vf scale=320:180 -c:v huffyuv -pix_fmt yuv422p
 
 # Kinds of source, 3 s each and small. short NAME ARGUMENTS…: H.264 unless said.
@@ -62,8 +64,14 @@ make two-languages.mkv -i small.mp4 -map 0:v -map 0:a -map 0:a -c:v copy -c:a:0 
     -metadata:s:a:0 language=eng -metadata:s:a:1 language=ger
 make surround.ts -i small.mp4 -c:v copy -c:a eac3 -b:a 384k \
     -af "pan=5.1|FL=FL|FR=FR|FC=0.5*FL+0.5*FR|LFE=0.1*FL|BL=0.7*FL|BR=0.7*FR"
+make ac3.mp4 -i surround.ts -c:v copy -c:a ac3 -b:a 384k
 make edit-list.mp4 -ss 1.3 -i clip-720p25.mp4 -t 3 -c copy
 make negative-start.mp4 -i small.mp4 -c copy -output_ts_offset -0.4 -avoid_negative_ts disabled
+make audio-only.ts -i small.mp4 -map 0:a -map 0:a -c copy -metadata:s:a:1 language=ger
+make video-only.mkv -i small.mp4 -map 0:v -c copy
+make small-faststart.mp4 -i small.mp4 -c copy -movflags +faststart
+# Captions of CEA-608 ride in the pictures; the encoder takes them over.
+make cea608.ts -i "$assets"/captions-test.ts -t 3 -vf scale=640:360 -c:v libx264 -preset veryfast -a53cc 1
 short odd-duration.mp4 -t 2.72 -vf scale=480:270
 
 size=$(wc -c <clip-720p25.mp4)

@@ -75,7 +75,8 @@ use crate::StreamGateRef;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption)").message("source, content, renditions, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("!has(self.encryption) || self.encryption.scheme == 'AES-128' || !has(self.renditions) || self.renditions.all(r, r.codec in ['H264', 'HEVC'])").message("encryption cbcs and cenc are for H264 and HEVC: use renditions of these or scheme AES-128"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile)").message("source, content, profile, renditions, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -89,7 +90,14 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("content cannot be changed: delete the TranscodeJob and make a new one"))]
     pub content: Option<Content>,
 
-    /// Ladder, tallest first; the StreamGate's default when absent.
+    /// Profile: standard, mobile, hevc, av1, vp9, or one of the StreamGate's
+    /// `transcode.profiles`. What is said below goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("profile cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub profile: Option<String>,
+
+    /// Ladder, tallest first; the profile's when absent, else the StreamGate's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 12))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("renditions cannot be changed: delete the TranscodeJob and make a new one"))]
@@ -105,7 +113,7 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("grid cannot be changed: delete the TranscodeJob and make a new one"))]
     pub grid: Option<GridSettings>,
 
-    /// Encryption of the whole output; none when absent.
+    /// Encryption of the whole output; none when absent. cbcs and cenc are for H264 and HEVC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("encryption cannot be changed: delete the TranscodeJob and make a new one"))]
     pub encryption: Option<EncryptionSettings>,

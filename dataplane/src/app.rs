@@ -60,6 +60,9 @@ pub struct AllArgs {
     /// Folder of the S3 credentials.
     #[arg(long, default_value = config::S3_CREDENTIALS_DIR)]
     pub s3_credentials: PathBuf,
+    /// Folder with the secrets of OpenID clients.
+    #[arg(long, default_value = config::OIDC_SECRETS_DIR)]
+    pub oidc_secrets: PathBuf,
     /// Folder of the tokens to show to other roles.
     #[arg(long, default_value = peers::ROLE_TOKENS_DIR)]
     pub role_tokens: PathBuf,

@@ -34,6 +34,9 @@ pub mod inside;
 const LONG: &[&str] = &[
     "/api/v1/uploads",
     "/api/v1/uploads/{id}",
+    "/api/v1/uploads/{id}/events",
+    "/api/v1/files",
+    "/api/v1/files/{id}",
     "/internal/v1/objects/{*key}",
 ];
 

@@ -20,7 +20,7 @@ spec: {hard: {pods: "0"}}
 SOURCES = {
     "not-a-video": ("not-a-video.mp4", "NotAVideo"),
     "truncated": ("truncated.mp4", "SourceTruncated"),
-    "no-video-stream": ("audio-only.mp4", "NoVideoStream"),
+    "no-media-stream": ("subtitles-only.mkv", "NoMediaStream"),
     "zero-length": ("empty.mp4", "SourceEmpty"),
     "unsupported-codec": ("huffyuv.mkv", "UnsupportedCodec"),
     "source-missing": ("nowhere.mp4", "SourceNotFound"),

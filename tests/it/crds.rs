@@ -86,7 +86,7 @@ async fn defaults_are_filled_in(client: &Client) -> Result<()> {
     assert_eq!(spec["auth"]["leaseSeconds"], 300);
     assert_eq!(
         spec["transcode"]["renditions"][0],
-        json!({"height": 1080, "maxKbps": 5000, "crf": 23})
+        json!({"height": 1080, "maxKbps": 5000, "codec": "H264"})
     );
     let job = create::<TranscodeJob>(client, job("defaults", json!({}))).await?;
     assert_eq!(job["spec"]["backoffLimitPerIndex"], 3);
@@ -183,6 +183,10 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
             "spec.source.upload.id",
         ),
         (json!({"renditions": []}), "spec.renditions"),
+        (
+            json!({"encryption": {"scheme": "cbcs"}, "renditions": [{"height": 360, "maxKbps": 500, "codec": "AV1"}]}),
+            "encryption cbcs and cenc are for H264 and HEVC",
+        ),
     ];
     for (spec, words) in jobs {
         refused::<TranscodeJob>(client, job("bad", spec), words).await;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::TrackId;
 use crate::names;
+use crate::renditions::VideoCodec;
 
 /// How an output is encrypted. A scheme excludes the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +31,12 @@ impl Scheme {
     /// HLS can say it.
     pub fn serves_hls(self) -> bool {
         matches!(self, Scheme::Aes128 | Scheme::Cbcs)
+    }
+
+    /// Whether pictures of a codec can be encrypted. Common encryption leaves headers readable, which
+    /// is built for the NAL units of H.264 and HEVC alone.
+    pub fn takes(self, codec: VideoCodec) -> bool {
+        self == Scheme::Aes128 || matches!(codec, VideoCodec::H264 | VideoCodec::Hevc)
     }
 
     /// DASH can say it.

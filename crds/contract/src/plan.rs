@@ -2,11 +2,13 @@
 //! Made once by the transcoder, stored by the worker, handed to every span. Boundaries are frame
 //! indices of the source, never seconds; timestamps are in the source stream's time base.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::encryption::Protected;
 use crate::ids::TrackId;
-use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::renditions::{AudioSettings, GridSettings, Rendition, SoundCodec, VideoCodec};
 use crate::stills::{Still, Stills};
 
 /// A ratio of two integers: frame rates (frames per second) and time bases (seconds per tick).
@@ -96,8 +98,9 @@ pub struct SourceFacts {
     pub bytes: u64,
     /// Demuxer name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     pub container: String,
-    /// The video stream.
-    pub video: VideoFacts,
+    /// The video stream; none in a source of sound alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoFacts>,
     /// The audio streams, the main one first; as many as there are audio tracks, in their order.
     pub audio: Vec<AudioFacts>,
 }
@@ -182,6 +185,12 @@ pub struct AudioFacts {
     pub channels: u32,
     /// Language as the container says, most often ISO 639-2; `und` when it does not.
     pub language: String,
+    /// When its first sample is heard, in microseconds of the container's clock.
+    #[serde(default)]
+    pub start_microseconds: i64,
+    /// When it ends, on the same clock.
+    #[serde(default)]
+    pub end_microseconds: i64,
 }
 
 /// The grid in whole numbers.
@@ -243,21 +252,33 @@ pub struct TrackPlan {
     rename_all_fields = "camelCase"
 )]
 pub enum Media {
-    /// H.264.
+    /// Pictures.
     Video {
+        /// Codec.
+        #[serde(default)]
+        codec: VideoCodec,
         /// Pixels.
         width: u32,
         /// Pixels.
         height: u32,
         /// Cap in kbit/s over one segment.
         max_kbps: u32,
-        /// x264 constant rate factor.
+        /// Constant rate factor on the encoder's own scale.
         crf: u32,
         /// Frames per second, for players.
         frame_rate: Ratio,
+        /// Options of the encoder by name, of those that [`crate::knobs`] allows.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        options: BTreeMap<String, String>,
     },
-    /// AAC-LC.
+    /// Sound.
     Audio {
+        /// Codec.
+        #[serde(default)]
+        codec: SoundCodec,
+        /// Index of its stream in the source's container.
+        #[serde(default)]
+        stream: u32,
         /// kbit/s.
         kbps: u32,
         /// Samples per second.
@@ -333,9 +354,10 @@ impl Plan {
         u64::from(self.segments()) + self.tracks.len() as u64 + stills as u64
     }
 
-    /// A source of one video span is encoded by the Plan pod itself.
+    /// A source of one video span is encoded by the Plan pod itself; so is sound alone, which
+    /// would be one index anyway.
     pub fn encodes_at_once(&self) -> bool {
-        self.grid.video_spans() <= 1
+        self.source.video.is_none() || self.grid.video_spans() <= 1
     }
 
     /// The summary for the operator.
@@ -348,9 +370,37 @@ impl Plan {
         PlanSummary {
             spans: u32::try_from(spans).unwrap_or(u32::MAX),
             segments: self.segments(),
-            duration_milliseconds: self.source.video.duration_milliseconds(),
+            duration_milliseconds: self.source.duration_milliseconds(),
             tracks: self.tracks.iter().map(|t| t.id.clone()).collect(),
             engine: self.engine.clone(),
+        }
+    }
+}
+
+impl SourceFacts {
+    /// Duration in milliseconds: of the pictures, else from the first sound to the last.
+    pub fn duration_milliseconds(&self) -> u64 {
+        match &self.video {
+            Some(video) => video.duration_milliseconds(),
+            None => {
+                let end = self.audio.iter().map(|a| a.end_microseconds).max();
+                let length = end.unwrap_or(0).saturating_sub(self.start_microseconds());
+                u64::try_from(length).unwrap_or(0).div_ceil(1_000)
+            }
+        }
+    }
+
+    /// When the first sound is heard, in microseconds of the container's clock.
+    pub fn start_microseconds(&self) -> i64 {
+        let starts = self.audio.iter().map(|a| a.start_microseconds);
+        starts.min().unwrap_or(0)
+    }
+
+    /// Frames the grid counts: pictures, or milliseconds where there are none.
+    pub fn grid_frames(&self) -> u64 {
+        match &self.video {
+            Some(video) => video.frames,
+            None => self.duration_milliseconds(),
         }
     }
 }

@@ -7,8 +7,8 @@ pub mod job {
     pub const NOT_A_VIDEO: &str = "NotAVideo";
     /// The container ends before its media does.
     pub const TRUNCATED: &str = "SourceTruncated";
-    /// There is no video stream.
-    pub const NO_VIDEO_STREAM: &str = "NoVideoStream";
+    /// There are neither pictures nor sound.
+    pub const NO_MEDIA_STREAM: &str = "NoMediaStream";
     /// The source has no bytes or no frames.
     pub const EMPTY: &str = "SourceEmpty";
     /// A codec we do not decode.

@@ -1,7 +1,122 @@
 //! Ladders: what a profile asks for. The engine drops rungs that would enlarge the source.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Codec of a rung.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+pub enum VideoCodec {
+    /// H.264 by x264: plays everywhere.
+    #[default]
+    H264,
+    /// HEVC by x265.
+    #[serde(rename = "HEVC")]
+    Hevc,
+    /// AV1 by SVT-AV1.
+    #[serde(rename = "AV1")]
+    Av1,
+    /// VP9 by libvpx.
+    #[serde(rename = "VP9")]
+    Vp9,
+}
+
+impl VideoCodec {
+    /// Every codec.
+    pub const ALL: [Self; 4] = [Self::H264, Self::Hevc, Self::Av1, Self::Vp9];
+
+    /// Constant rate factor of the encoder that looks much like 23 of x264.
+    pub fn default_crf(self) -> u32 {
+        match self {
+            Self::H264 => 23,
+            Self::Hevc => 26,
+            Self::Av1 => 50,
+            Self::Vp9 => 39,
+        }
+    }
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "H264",
+            Self::Hevc => "HEVC",
+            Self::Av1 => "AV1",
+            Self::Vp9 => "VP9",
+        }
+    }
+
+    /// What follows `v720` in the name of a track; nothing for H.264.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::H264 => "",
+            Self::Hevc => "-hevc",
+            Self::Av1 => "-av1",
+            Self::Vp9 => "-vp9",
+        }
+    }
+}
+
+/// Codec that sound is encoded with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum AudioCodec {
+    /// AAC-LC: plays everywhere.
+    #[default]
+    #[serde(rename = "AAC")]
+    Aac,
+    /// Opus.
+    Opus,
+}
+
+/// Codec of an audio track: encoded or passed through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SoundCodec {
+    /// AAC-LC.
+    #[default]
+    #[serde(rename = "AAC")]
+    Aac,
+    /// Opus.
+    Opus,
+    /// AC-3, passed through.
+    #[serde(rename = "AC-3")]
+    Ac3,
+    /// E-AC-3, passed through.
+    #[serde(rename = "E-AC-3")]
+    Eac3,
+}
+
+impl SoundCodec {
+    /// Samples of a frame.
+    pub fn frame_samples(self) -> u32 {
+        match self {
+            Self::Aac => 1_024,
+            Self::Opus => 960,
+            Self::Ac3 | Self::Eac3 => 1_536,
+        }
+    }
+}
+
+impl From<AudioCodec> for SoundCodec {
+    fn from(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::Aac => Self::Aac,
+            AudioCodec::Opus => Self::Opus,
+        }
+    }
+}
 
 /// One rung of a video ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -13,45 +128,81 @@ pub struct Rendition {
     /// Cap of the video bit rate over one segment, in kbit/s.
     #[schemars(range(min = 50, max = 100_000))]
     pub max_kbps: u32,
-    /// Constant rate factor of x264: lower is better and larger. Default 23.
-    #[serde(default = "default_crf")]
-    #[schemars(range(min = 10, max = 40))]
-    pub crf: u32,
+    /// Codec. A ladder may have a height once for each. Default H264.
+    #[serde(default)]
+    pub codec: VideoCodec,
+    /// Constant rate factor on the encoder's scale: lower is better and larger. Default 23 for
+    /// H264, 26 for HEVC, 50 for AV1, 39 for VP9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10, max = 55))]
+    pub crf: Option<u32>,
+    /// Options of the encoder by name, such as `preset: slow`. Only those that decide neither the
+    /// grid nor the bytes' independence of the machine are allowed; others are refused with the
+    /// list of allowed ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8))]
+    pub options: BTreeMap<String, String>,
 }
 
-fn default_crf() -> u32 {
-    23
+impl Rendition {
+    /// A rung with the codec's defaults.
+    pub fn new(height: u32, max_kbps: u32, codec: VideoCodec) -> Self {
+        Self {
+            height,
+            max_kbps,
+            codec,
+            crf: None,
+            options: BTreeMap::new(),
+        }
+    }
+
+    /// Its constant rate factor.
+    pub fn crf(&self) -> u32 {
+        self.crf.unwrap_or(self.codec.default_crf())
+    }
 }
 
-/// Settings of the audio rendition.
+/// Settings of the audio renditions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AudioSettings {
-    /// Bit rate of AAC-LC in kbit/s. Default 128.
+    /// Bit rate in kbit/s. Default 128.
     #[schemars(range(min = 32, max = 512))]
     pub kbps: u32,
+    /// Codec. Default AAC.
+    pub codec: AudioCodec,
+    /// AC-3 and E-AC-3 of the source are offered too as they are, beside their stereo encode.
+    /// Default false.
+    pub passthrough: bool,
 }
 
 impl Default for AudioSettings {
     fn default() -> Self {
-        Self { kbps: 128 }
+        Self {
+            kbps: 128,
+            codec: AudioCodec::Aac,
+            passthrough: false,
+        }
     }
 }
 
 /// The ladder of profile `standard`, tallest first.
 pub fn standard() -> Vec<Rendition> {
-    let rung = |height, max_kbps| Rendition {
-        height,
-        max_kbps,
-        crf: default_crf(),
-    };
-    vec![
-        rung(1080, 5_000),
-        rung(720, 2_800),
-        rung(540, 1_600),
-        rung(360, 700),
-        rung(240, 350),
-    ]
+    rungs(
+        VideoCodec::H264,
+        &[
+            (1080, 5_000),
+            (720, 2_800),
+            (540, 1_600),
+            (360, 700),
+            (240, 350),
+        ],
+    )
+}
+
+pub(crate) fn rungs(codec: VideoCodec, rungs: &[(u32, u32)]) -> Vec<Rendition> {
+    let rung = |(height, max_kbps): &(u32, u32)| Rendition::new(*height, *max_kbps, codec);
+    rungs.iter().map(rung).collect()
 }
 
 /// Lengths of the grid: segment ⊂ chunk ⊂ span.

@@ -15,9 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use super::AllArgs;
 use super::roles::{Adapters, Ground, Roles};
+use crate::adapters::access_webhook::HttpHooks;
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
+use crate::adapters::openid::OpenId;
 use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::s3::{Bucket, S3};
 use crate::adapters::sqlite::Sqlite3Catalog;
@@ -25,10 +27,12 @@ use crate::adapters::system_clock::SystemClock;
 use crate::config::{self, Keys};
 use crate::health::{self, Health, Needs};
 use crate::layers::audit::Audit;
+use crate::ports::Source;
 use crate::ports::catalog::Catalog;
 use crate::ports::objects::Objects;
 use crate::server::tls::Certificate;
 use crate::server::{Listener, serve};
+use crate::services::auth::Outside;
 
 /// Time between saying "not ready" and refusing connections, so that nobody is sent here any more.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -106,8 +110,17 @@ async fn adapters(
         },
         chain: chain.clone(),
         moves: chain,
+        outside: outside(config, args).map_err(anyhow::Error::from_boxed)?,
         audit: Arc::new(audit(config, &args.audit, &keys.object_url, registry)?),
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
+    })
+}
+
+/// Providers and services of others, which auth asks.
+pub(super) fn outside(config: &RoleConfig, args: &AllArgs) -> Result<Outside, Source> {
+    Ok(Outside {
+        providers: Arc::new(OpenId::new(&config.auth.oidc, &args.oidc_secrets)?),
+        hooks: Arc::new(HttpHooks::new(&config.webhooks, &config.public_url)?),
     })
 }
 

@@ -49,17 +49,30 @@ pub fn edge(
     Ok(edge.sharing(Arc::new(store), &config.gate.uid, registry)?)
 }
 
-/// Role `auth`; `signers` are for sessions and playback handles.
+/// What role `auth` asks.
+pub struct Asked {
+    /// Contents, nonces and sessions.
+    pub catalog: Arc<dyn Catalog>,
+    /// Blockchains.
+    pub chain: Arc<dyn Chain>,
+    /// Providers and services of others.
+    pub outside: auth::Outside,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Role `auth`; the keys sign sessions and playback handles.
 pub fn auth(
-    (catalog, chain, clock): (Arc<dyn Catalog>, Arc<dyn Chain>, Arc<dyn Clock>),
+    asked: Asked,
     config: &RoleConfig,
     [session, playback]: &[Signer; 2],
     registry: &Registry,
 ) -> anyhow::Result<Auth> {
     let parts = auth::Parts {
-        catalog,
-        chain,
-        clock,
+        catalog: asked.catalog,
+        chain: asked.chain,
+        clock: asked.clock,
+        outside: asked.outside,
         session_key: session.clone(),
         playback_key: playback.clone(),
     };
@@ -106,6 +119,7 @@ pub fn upload(
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
         max_upload_bytes: config.limits.max_upload_bytes,
+        limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
     };

@@ -8,7 +8,7 @@ use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::make::{auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker};
+use super::make::{Asked,auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker};
 use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;
@@ -54,6 +54,8 @@ pub struct Adapters {
     pub chain: Arc<dyn Chain>,
     /// What moves on them.
     pub moves: Arc<dyn Moves>,
+    /// Providers and services of others.
+    pub outside: auth::Outside,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// The Kubernetes API.
@@ -94,7 +96,12 @@ impl Roles {
         let verifier = Verifier::from_pem(&keys.playback_public)?;
         let ground = &on.ground;
         let (catalog, clock) = (ground.catalog.clone(), ground.clock.clone());
-        let asked = (catalog.clone(), on.chain.clone(), clock.clone());
+        let asked = Asked {
+            catalog: catalog.clone(),
+            chain: on.chain.clone(),
+            outside: on.outside.clone(),
+            clock: clock.clone(),
+        };
         let auth = Arc::new(auth(asked, config, &signers, registry)?);
         let plays = Arc::new(CountedEntitlements::new(
             auth.clone(),

@@ -78,6 +78,7 @@ async fn process() -> Process {
         },
         chain: chain.clone(),
         moves: chain,
+        outside: crate::services::auth::Outside::nobody(),
         audit: Arc::new(audit.unwrap()),
         client: kube::Client::try_from(nowhere).unwrap(),
     };

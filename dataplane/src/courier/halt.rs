@@ -14,7 +14,7 @@ const MAX_DETAIL: usize = 500;
 const REFUSALS: &[&str] = &[
     job::NOT_A_VIDEO,
     job::TRUNCATED,
-    job::NO_VIDEO_STREAM,
+    job::NO_MEDIA_STREAM,
     job::EMPTY,
     job::UNSUPPORTED_CODEC,
     job::LIMIT_EXCEEDED,

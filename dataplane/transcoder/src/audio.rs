@@ -1,35 +1,76 @@
 //! Audio tracks: each decoded, resampled and encoded once over the whole source, so that nothing
 //! drifts and no chunk has priming of its own; cut at the audio frames nearest to the video's
-//! boundaries and delivered as it goes.
+//! boundaries and delivered as it goes. AC-3 may be passed through besides.
 
-mod aac;
+mod cutter;
+mod encoder;
+mod passthrough;
 mod timeline;
+mod track;
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use ffmpeg_next as ff;
 use sha2::{Digest, Sha256};
-use streamgate_contract::plan::{AudioFacts, Media, Plan, TrackPlan};
+use streamgate_contract::plan::{AudioFacts, Media, Plan, Ratio, SourceFacts, TrackPlan};
+use streamgate_contract::renditions::{AudioCodec, AudioSettings, SoundCodec};
 
 use crate::error::{During, EngineError};
 use crate::events::Outbox;
 use crate::input::{Depth, MediaInput};
-use crate::package::segment::{self, Sample};
-use crate::plan::audio_cuts::{FRAME, samples};
+use crate::plan::audio_cuts::{RATE, samples};
+use crate::probe::Scan;
 use crate::source::Source;
-pub use aac::{AacEncoder, init_segment};
+use cutter::Cutter;
+use encoder::SoundEncoder;
 use timeline::Timeline;
+use track::Make;
+
+/// The audio tracks of a source with their init segments: every stream encoded, the main one
+/// first, then those that are passed through. `boundaries` are the starts of the segments and the
+/// end, in ticks of `timescale`.
+pub fn tracks(
+    source: &Source,
+    scan: &Scan,
+    settings: &AudioSettings,
+    boundaries: (&[u64], u32),
+) -> Result<Vec<(TrackPlan, Vec<u8>)>, EngineError> {
+    let mut tracks = Vec::new();
+    let mut names = BTreeMap::new();
+    let mut nth = |facts: &AudioFacts, codec: SoundCodec| {
+        let language = crate::plan::language::bcp47(&facts.language);
+        let count = names.entry((language, format!("{codec:?}"))).or_insert(0);
+        *count += 1;
+        *count
+    };
+    for facts in &scan.facts.audio {
+        let encoder = SoundEncoder::of(settings)?;
+        let headers = encoder.headers();
+        let make = Make::encoded(settings, &encoder, &headers);
+        tracks.push(make.track(facts, nth(facts, make.codec), boundaries)?);
+    }
+    if !settings.passthrough {
+        return Ok(tracks);
+    }
+    for (facts, packets) in scan.facts.audio.iter().zip(&scan.audio) {
+        let origin = origin(&scan.facts);
+        if let Some(pass) = passthrough::examine(source, facts, packets, origin)? {
+            let (mut track, init) = pass
+                .make()
+                .track(facts, nth(facts, pass.codec), boundaries)?;
+            if pass.fit(&mut track.starts) {
+                tracks.push((track, init));
+            }
+        }
+    }
+    Ok(tracks)
+}
 
 /// Encodes the audio tracks of `plan` side by side, so that all of them grow together.
 pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
-    let tracks = plan.tracks.iter().filter_map(|t| match t.media {
-        Media::Audio { kbps, .. } => Some((t, kbps)),
-        Media::Video { .. } => None,
-    });
-    let work: Vec<Work> = tracks
-        .zip(&plan.source.audio)
-        .map(|((track, kbps), facts)| Work { track, kbps, facts })
-        .collect();
+    let work = plan.tracks.iter().filter_map(|track| Work::of(plan, track));
+    let work: Vec<Work> = work.collect::<Result<_, _>>()?;
     if work.is_empty() {
         return Err(EngineError::Settings(
             "the plan has no audio to encode".into(),
@@ -38,7 +79,7 @@ pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
     thread::scope(|scope| {
         let threads: Vec<_> = work
             .iter()
-            .map(|work| scope.spawn(move || one_track(plan, source, work, outbox)))
+            .map(|work| scope.spawn(move || work.encode(source, outbox)))
             .collect();
         let panicked = || Err(EngineError::Internal("an audio thread panicked".into()));
         threads
@@ -47,77 +88,148 @@ pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
     })
 }
 
-/// A track and the stream it is made of.
+/// When the timeline begins on the container's clock: with the first picture, else with the first
+/// sound.
+fn origin(facts: &SourceFacts) -> (i64, Ratio) {
+    match &facts.video {
+        Some(video) => (video.pts.first().copied().unwrap_or(0), video.time_base),
+        None => {
+            let micros = Ratio {
+                num: 1,
+                den: 1_000_000,
+            };
+            (facts.start_microseconds(), micros)
+        }
+    }
+}
+
+/// A time as samples, before zero too.
+fn signed_samples((ticks, time_base): (i64, Ratio), rate: u32) -> i64 {
+    let positive = |ticks: i64| i64::try_from(samples(ticks.max(0), time_base, rate)).unwrap_or(0);
+    positive(ticks) - positive(ticks.saturating_neg())
+}
+
+/// A track, the stream it is made of, and where the timeline begins.
 struct Work<'a> {
     track: &'a TrackPlan,
+    codec: SoundCodec,
     kbps: u32,
     facts: &'a AudioFacts,
+    origin: (i64, Ratio),
 }
 
-/// Encodes one track, unless all of it is committed.
-fn one_track(
-    plan: &Plan,
-    source: &Source,
-    work: &Work,
-    outbox: &Outbox,
-) -> Result<(), EngineError> {
-    let Work { track, kbps, facts } = *work;
-    let frames = track.starts.last().copied().unwrap_or(0) / FRAME;
-    let numbers = 0..track.starts.len().saturating_sub(1);
-    let all = numbers
-        .into_iter()
-        .all(|n| outbox.has(&track.id, u32::try_from(n).unwrap_or(0)));
-    outbox.expect(frames, if all { frames } else { 0 });
-    if all {
-        return Ok(());
+impl<'a> Work<'a> {
+    /// The work of an audio track; none for others.
+    fn of(plan: &'a Plan, track: &'a TrackPlan) -> Option<Result<Self, EngineError>> {
+        let Media::Audio {
+            codec,
+            stream,
+            kbps,
+            ..
+        } = track.media
+        else {
+            return None;
+        };
+        let facts = plan.source.audio.iter().find(|a| a.stream == stream);
+        let missing =
+            || EngineError::Settings("the plan names an audio stream it does not list".into());
+        Some(facts.ok_or_else(missing).map(|facts| Self {
+            track,
+            codec,
+            kbps,
+            facts,
+            origin: origin(&plan.source),
+        }))
     }
-    let cutter = Cutter::new(track, outbox);
-    let encoder = AacEncoder::open(kbps)?;
-    let init = init_segment(&encoder, kbps, &facts.language)?;
-    let init = outbox.sealed_init(&track.id, init)?;
-    if hex::encode(Sha256::digest(&init)) != track.init_sha256 {
-        return Err(EngineError::InitMismatch(track.id.clone()));
-    }
-    let total = frames * FRAME;
-    let mut timeline = Timeline::new(encoder, cutter, total);
-    decode(plan, source, facts.stream as usize, &mut timeline)?;
-    timeline.finish()
-}
 
-/// Feeds every decoded frame to the timeline at its place relative to the first picture.
-fn decode(
-    plan: &Plan,
-    source: &Source,
-    stream: usize,
-    timeline: &mut Timeline,
-) -> Result<(), EngineError> {
-    let mut input = MediaInput::open(source, Depth::Index)?;
-    input.select(stream);
-    let (mut decoder, time_base) = decoder(&input, stream)?;
-    let video = &plan.source.video;
-    let origin = video.pts.first().copied().unwrap_or(0);
-    let zero = i64::try_from(samples(origin.max(0), video.time_base)).unwrap_or(0)
-        - i64::try_from(samples((-origin).max(0), video.time_base)).unwrap_or(0);
-    let mut place = |frame: &ff::frame::Audio| -> Result<(), EngineError> {
-        let at = frame.pts().or_else(|| frame.timestamp()).map(|pts| {
-            let scaled = i128::from(pts) * i128::from(time_base.numerator()) * 48_000;
-            i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0) - zero
-        });
-        timeline.place(frame, at)
-    };
-    while let Some(packet) = input.read()? {
-        if packet.stream() != stream {
-            continue;
+    /// Makes the track, unless all of it is committed.
+    fn encode(&self, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+        let track = self.track;
+        let end = track.starts.last().copied().unwrap_or(0);
+        let frames = end / u64::from(self.codec.frame_samples());
+        let numbers = 0..track.starts.len().saturating_sub(1);
+        let all = numbers
+            .into_iter()
+            .all(|n| outbox.has(&track.id, u32::try_from(n).unwrap_or(0)));
+        outbox.expect(frames, if all { frames } else { 0 });
+        if all {
+            return Ok(());
         }
-        match decoder.send_packet(&packet) {
-            // A damaged frame becomes silence, because what follows is placed by its time.
-            Ok(()) | Err(ff::Error::InvalidData) => {}
-            Err(e) => return Err(e).of_source("decode an audio packet"),
+        match self.codec {
+            SoundCodec::Aac => self.encoded(source, outbox, AudioCodec::Aac),
+            SoundCodec::Opus => self.encoded(source, outbox, AudioCodec::Opus),
+            SoundCodec::Ac3 | SoundCodec::Eac3 => self.passed(source, outbox),
         }
-        drain(&mut decoder, &mut place)?;
     }
-    decoder.send_eof().of_source("finish decoding audio")?;
-    drain(&mut decoder, &mut place)
+
+    fn encoded(
+        &self,
+        source: &Source,
+        outbox: &Outbox,
+        codec: AudioCodec,
+    ) -> Result<(), EngineError> {
+        let settings = AudioSettings {
+            kbps: self.kbps,
+            codec,
+            passthrough: false,
+        };
+        let encoder = SoundEncoder::of(&settings)?;
+        let headers = encoder.headers();
+        self.check_init(&Make::encoded(&settings, &encoder, &headers), outbox)?;
+        let cutter = Cutter::new(self.track, encoder.framing(), outbox);
+        let end = self.track.starts.last().copied().unwrap_or(0);
+        let mut timeline = Timeline::new(encoder, cutter, end);
+        self.decode(source, &mut timeline)?;
+        timeline.finish()
+    }
+
+    fn passed(&self, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+        let pass = passthrough::open(source, self.facts, self.origin)?;
+        self.check_init(&pass.make_as(self.kbps), outbox)?;
+        let mut cutter = Cutter::new(self.track, pass.framing, outbox);
+        pass.copy(source, &mut cutter)?;
+        cutter.finish()
+    }
+
+    /// The init segment this run would need must be the one that was published.
+    fn check_init(&self, make: &Make, outbox: &Outbox) -> Result<(), EngineError> {
+        let init = make.init(&self.facts.language)?;
+        let init = outbox.sealed_init(&self.track.id, init)?;
+        match hex::encode(Sha256::digest(&init)) == self.track.init_sha256 {
+            true => Ok(()),
+            false => Err(EngineError::InitMismatch(self.track.id.clone())),
+        }
+    }
+
+    /// Feeds every decoded frame to the timeline at its place.
+    fn decode(&self, source: &Source, timeline: &mut Timeline) -> Result<(), EngineError> {
+        let stream = self.facts.stream as usize;
+        let mut input = MediaInput::open(source, Depth::Index)?;
+        input.select(stream);
+        let (mut decoder, time_base) = decoder(&input, stream)?;
+        let zero = signed_samples(self.origin, RATE);
+        let mut place = |frame: &ff::frame::Audio| -> Result<(), EngineError> {
+            let at = frame.pts().or_else(|| frame.timestamp()).map(|pts| {
+                let scaled = i128::from(pts) * i128::from(time_base.numerator()) * 48_000;
+                i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0)
+                    - zero
+            });
+            timeline.place(frame, at)
+        };
+        while let Some(packet) = input.read()? {
+            if packet.stream() != stream {
+                continue;
+            }
+            match decoder.send_packet(&packet) {
+                // A damaged frame becomes silence, because what follows is placed by its time.
+                Ok(()) | Err(ff::Error::InvalidData) => {}
+                Err(e) => return Err(e).of_source("decode an audio packet"),
+            }
+            drain(&mut decoder, &mut place)?;
+        }
+        decoder.send_eof().of_source("finish decoding audio")?;
+        drain(&mut decoder, &mut place)
+    }
 }
 
 fn drain(
@@ -152,62 +264,4 @@ fn decoder(
         decoder.audio().of_source("open the audio decoder")?,
         time_base,
     ))
-}
-
-/// Collects AAC frames into segments. Frame 0 is the encoder's priming and rides in segment 0;
-/// the edit list of the init segment skips it, and later segments start that much later.
-struct Cutter<'a> {
-    track: &'a TrackPlan,
-    outbox: &'a Outbox,
-    segment: usize,
-    frames: u64,
-    samples: Vec<Sample>,
-}
-
-impl<'a> Cutter<'a> {
-    fn new(track: &'a TrackPlan, outbox: &'a Outbox) -> Self {
-        Self {
-            track,
-            outbox,
-            segment: 0,
-            frames: 0,
-            samples: Vec::new(),
-        }
-    }
-
-    /// Takes one AAC frame.
-    fn push(&mut self, data: Vec<u8>) -> Result<(), EngineError> {
-        self.samples.push(Sample {
-            data,
-            duration: u32::try_from(FRAME).unwrap_or(1_024),
-            offset: 0,
-            sync: true,
-        });
-        self.frames += 1;
-        self.outbox.encoded(u64::from(self.frames > 1));
-        match self.track.starts.get(self.segment + 1) {
-            Some(end) if self.frames == end / FRAME + 1 => self.cut(),
-            _ => Ok(()),
-        }
-    }
-
-    fn cut(&mut self) -> Result<(), EngineError> {
-        let samples = std::mem::take(&mut self.samples);
-        let start = (self.frames - samples.len() as u64) * FRAME;
-        let number = u32::try_from(self.segment).unwrap_or(u32::MAX);
-        let bytes = segment::audio(number, start, &samples)?;
-        self.segment += 1;
-        self.outbox.segment(&self.track.id, number, &bytes)
-    }
-
-    /// Every segment must be out.
-    fn finish(&self) -> Result<(), EngineError> {
-        if self.segment + 1 == self.track.starts.len() && self.samples.is_empty() {
-            return Ok(());
-        }
-        Err(EngineError::Internal(format!(
-            "audio ended after {} frames in segment {}",
-            self.frames, self.segment
-        )))
-    }
 }

@@ -209,7 +209,7 @@ impl<'a> Pictures<'a> {
 /// A decoder for the feed's stream. `strict` makes H.264 keep the full reorder depth when the
 /// stream does not say its own; guessing would drop pictures right after a seek.
 fn video_decoder(feed: &PacketFeed) -> Result<ff::decoder::Video, EngineError> {
-    let parameters = feed.parameters().ok_or(EngineError::NoVideoStream)?;
+    let parameters = feed.parameters().ok_or(EngineError::NoMediaStream)?;
     let mut context =
         ff::codec::Context::from_parameters(parameters).of_source("set up decoding")?;
     context.compliance(ff::codec::Compliance::Strict);

@@ -1,21 +1,24 @@
-//! One x264 run through libavcodec. Everything that decides bytes is said explicitly, nothing is
-//! read from the machine: one thread, pinned lookahead, CPU-independent code paths, explicit
-//! level, buffer and colour. Times are frame numbers within the run, so a run's bytes depend on
-//! its pictures and settings only.
+//! One run of a video encoder through libavcodec. Times are frame numbers within the run, so a
+//! run's bytes depend on its pictures and settings only.
 
 mod level;
+mod options;
+
+use std::collections::BTreeMap;
 
 use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use streamgate_contract::plan::{Colour, Media, Plan, Ratio, TrackPlan};
+use streamgate_contract::renditions::VideoCodec;
 
-use crate::engine;
 use crate::error::{During, EngineError};
-use crate::package::avc;
+use crate::package;
 
 /// Settings of a rung's encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoSettings {
+    /// Codec.
+    pub codec: VideoCodec,
     /// Pixels, even.
     pub width: u32,
     /// Pixels, even.
@@ -32,22 +35,27 @@ pub struct VideoSettings {
     pub segment_frames: u32,
     /// Colour to declare.
     pub colour: Colour,
+    /// Options of the encoder, as the contract allows them.
+    pub options: BTreeMap<String, String>,
 }
 
 impl VideoSettings {
     /// Settings of a video track of a plan; `None` for other tracks.
     pub fn of(plan: &Plan, track: &TrackPlan) -> Option<Self> {
         let Media::Video {
+            codec,
             width,
             height,
             max_kbps,
             crf,
             frame_rate,
+            ref options,
         } = track.media
         else {
             return None;
         };
         Some(Self {
+            codec,
             width,
             height,
             max_kbps,
@@ -55,7 +63,8 @@ impl VideoSettings {
             rate: frame_rate,
             gop_frames: plan.grid.gop_frames,
             segment_frames: plan.grid.segment_frames,
-            colour: plan.source.video.colour,
+            colour: plan.source.video.as_ref()?.colour,
+            options: options.clone(),
         })
     }
 
@@ -66,36 +75,14 @@ impl VideoSettings {
         (u64::from(self.max_kbps) * 1_000 * frames / rate).max(1_000)
     }
 
-    fn x264_params(&self) -> String {
-        format!(
-            "threads=1:lookahead-threads=1:sliced-threads=0:sync-lookahead=0:cpu-independent=1:\
-             keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:intra-refresh=0:\
-             nal-hrd=none:vbv-init=0.9:repeat-headers=0:annexb=1:aud=0:force-cfr=1:\
-             videoformat=component:fullrange=off:chromaloc=0{scalar}",
-            gop = self.gop_frames,
-            scalar = if engine::scalar() { ":asm=0" } else { "" }
-        )
-    }
-
-    fn options(&self) -> ff::Dictionary<'static> {
-        let mut options = ff::Dictionary::new();
-        let mut set = |key: &str, value: String| options.set(key, &value);
-        set("preset", "veryfast".into());
-        set("profile", "high".into());
-        set("level", level::level(self, self.buffer_bits()).into());
-        set("crf", self.crf.to_string());
-        set("maxrate", (u64::from(self.max_kbps) * 1_000).to_string());
-        set("bufsize", self.buffer_bits().to_string());
-        set("threads", "1".into());
-        set("flags", "+global_header+cgop".into());
-        set("forced-idr", "1".into());
-        set("a53cc", "0".into());
-        set("color_primaries", self.colour.primaries.to_string());
-        set("color_trc", self.colour.transfer.to_string());
-        set("colorspace", self.colour.matrix.to_string());
-        set("color_range", "tv".into());
-        set("x264-params", self.x264_params());
-        options
+    fn refused(&self, error: ff::Error) -> EngineError {
+        EngineError::Settings(format!(
+            "{} does not take {}x{} at {} kbit/s ({error}); choose other renditions",
+            options::encoder(self.codec),
+            self.width,
+            self.height,
+            self.max_kbps
+        ))
     }
 }
 
@@ -106,22 +93,27 @@ pub struct Encoded {
     pub number: i64,
     /// Starts a closed group.
     pub key: bool,
-    /// NAL units with start codes.
+    /// As the encoder gives it: NAL units with start codes, OBUs, a VP9 frame.
     pub data: Vec<u8>,
 }
 
 /// One encoder run.
 pub struct VideoEncoder {
     encoder: ff::encoder::Video,
+    codec: VideoCodec,
+    size: (u32, u32),
+    begun: bool,
+    finished: bool,
 }
 
 impl VideoEncoder {
     /// Opens an encoder in its one initial state.
     pub fn open(settings: &VideoSettings) -> Result<Self, EngineError> {
-        let codec = ff::encoder::find_by_name("libx264")
-            .ok_or_else(|| EngineError::Internal("FFmpeg was built without libx264".into()))?;
+        let name = options::encoder(settings.codec);
+        let codec = ff::encoder::find_by_name(name)
+            .ok_or_else(|| EngineError::Internal(format!("FFmpeg was built without {name}")))?;
         let context = ff::codec::Context::new_with_codec(codec);
-        let mut video = context.encoder().video().during("set up x264")?;
+        let mut video = context.encoder().video().during("set up a video encoder")?;
         video.set_width(settings.width);
         video.set_height(settings.height);
         video.set_format(ff::format::Pixel::YUV420P);
@@ -129,37 +121,45 @@ impl VideoEncoder {
         let rate = rational(settings.rate);
         video.set_time_base(rate.invert());
         video.set_frame_rate(Some(rate));
-        let encoder = video.open_with(settings.options()).map_err(|e| {
-            EngineError::Settings(format!(
-                "x264 does not take {}x{} at {} kbit/s ({e}); choose other renditions",
-                settings.width, settings.height, settings.max_kbps
-            ))
-        })?;
-        Ok(Self { encoder })
+        let encoder = video
+            .open_with(options::options(settings))
+            .map_err(|e| settings.refused(e))?;
+        Ok(Self {
+            encoder,
+            codec: settings.codec,
+            size: (settings.width, settings.height),
+            begun: false,
+            finished: false,
+        })
     }
 
-    /// The avcC record of this run.
-    pub fn config(&self) -> Result<Vec<u8>, EngineError> {
+    /// The record of this run's configuration, for the sample entry.
+    pub fn config(&self, settings: &VideoSettings) -> Result<Vec<u8>, EngineError> {
+        package::config(settings, &self.headers())
+    }
+
+    fn headers(&self) -> Vec<u8> {
         // SAFETY: extradata is owned by the open codec context and never changed after opening;
         // it is copied before the borrow of `self` ends.
-        let extradata = unsafe {
+        unsafe {
             let context: *const ffi::AVCodecContext = self.encoder.as_ptr();
             let size = usize::try_from((*context).extradata_size).unwrap_or(0);
-            if (*context).extradata.is_null() {
-                return Err(EngineError::Internal("x264 gave no headers".into()));
+            match (*context).extradata.is_null() {
+                true => Vec::new(),
+                false => std::slice::from_raw_parts((*context).extradata, size).to_vec(),
             }
-            std::slice::from_raw_parts((*context).extradata, size).to_vec()
-        };
-        avc::config(&extradata)
+        }
     }
 
     /// Gives a picture; its PTS is its number within the run.
     pub fn send(&mut self, frame: &ff::frame::Video) -> Result<(), EngineError> {
+        self.begun = true;
         self.encoder.send_frame(frame).during("encode a picture")
     }
 
     /// Says that no picture follows.
     pub fn finish(&mut self) -> Result<(), EngineError> {
+        self.finished = true;
         self.encoder.send_eof().during("finish an encoder run")
     }
 
@@ -179,8 +179,55 @@ impl VideoEncoder {
     }
 }
 
+impl Drop for VideoEncoder {
+    /// Closing SVT-AV1 waits for its threads, which end after the last picture alone: an encoder
+    /// that was opened for its headers, or left in the middle, is brought to its end first.
+    fn drop(&mut self) {
+        if self.codec != VideoCodec::Av1 || self.finished {
+            return;
+        }
+        if !self.begun && self.send(&grey(self.size)).is_err() {
+            return;
+        }
+        if self.finish().is_ok() {
+            while let Ok(Some(_)) = self.receive() {}
+        }
+    }
+}
+
+/// A picture for an encoder of which nothing but its word about itself is wanted.
+pub(crate) fn grey((width, height): (u32, u32)) -> ff::frame::Video {
+    let mut frame = ff::frame::Video::new(ff::format::Pixel::YUV420P, width, height);
+    for plane in 0..frame.planes() {
+        frame.data_mut(plane).fill(128);
+    }
+    frame.set_pts(Some(0));
+    frame
+}
+
 /// A ratio as FFmpeg's.
 pub(crate) fn rational(ratio: Ratio) -> ff::Rational {
     let int = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     ff::Rational::new(int(ratio.num), int(ratio.den))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Settings of a rung of 25 frames a second.
+    pub(crate) fn settings(width: u32, height: u32, max_kbps: u32) -> VideoSettings {
+        VideoSettings {
+            codec: VideoCodec::H264,
+            width,
+            height,
+            max_kbps,
+            crf: 23,
+            rate: Ratio { num: 25, den: 1 },
+            gop_frames: 50,
+            segment_frames: 100,
+            colour: Colour::default(),
+            options: BTreeMap::new(),
+        }
+    }
 }

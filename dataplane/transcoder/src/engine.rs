@@ -1,13 +1,15 @@
 //! Which engine this is: crate, FFmpeg's libraries and x264. The same bytes come only from the
 //! same engine, so a plan names it and another engine refuses the plan.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use streamgate_contract::plan::{Colour, Plan, Ratio};
+use streamgate_contract::renditions::VideoCodec;
 
-use crate::encode::{VideoEncoder, VideoSettings};
+use crate::encode::{VideoEncoder, VideoSettings, grey};
 use crate::error::EngineError;
 
 /// Large blocks of this size or more go back to the kernel when freed. Left to itself glibc moves
@@ -77,6 +79,7 @@ pub fn check(plan: &Plan) -> Result<(), EngineError> {
 /// x264's build, which it only tells inside a stream: so one small picture is encoded.
 fn x264() -> Result<String, EngineError> {
     let settings = VideoSettings {
+        codec: VideoCodec::H264,
         width: 64,
         height: 64,
         max_kbps: 100,
@@ -85,14 +88,10 @@ fn x264() -> Result<String, EngineError> {
         gop_frames: 1,
         segment_frames: 1,
         colour: Colour::default(),
+        options: BTreeMap::new(),
     };
     let mut encoder = VideoEncoder::open(&settings)?;
-    let mut frame = ff::frame::Video::new(ff::format::Pixel::YUV420P, 64, 64);
-    for plane in 0..frame.planes() {
-        frame.data_mut(plane).fill(128);
-    }
-    frame.set_pts(Some(0));
-    encoder.send(&frame)?;
+    encoder.send(&grey((64, 64)))?;
     encoder.finish()?;
     let data = encoder.receive()?.map(|p| p.data).unwrap_or_default();
     let text = String::from_utf8_lossy(&data);

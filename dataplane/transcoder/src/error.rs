@@ -15,9 +15,9 @@ pub enum EngineError {
     /// Media is missing at the end or inside.
     #[error("the source is cut off or damaged: {0}; upload the whole file again")]
     Truncated(String),
-    /// Sound only.
-    #[error("the source has no video stream; use a file with one")]
-    NoVideoStream,
+    /// Neither pictures nor sound.
+    #[error("the source has neither pictures nor sound; use a file with one of them")]
+    NoMediaStream,
     /// No bytes or no frames.
     #[error("the source is empty: {0}; upload a file that holds a video")]
     Empty(&'static str),
@@ -81,7 +81,7 @@ impl EngineError {
         match self {
             Self::NotAVideo(_) => job::NOT_A_VIDEO,
             Self::Truncated(_) => job::TRUNCATED,
-            Self::NoVideoStream => job::NO_VIDEO_STREAM,
+            Self::NoMediaStream => job::NO_MEDIA_STREAM,
             Self::Empty(_) => job::EMPTY,
             Self::UnsupportedCodec(_) => job::UNSUPPORTED_CODEC,
             Self::LimitExceeded(_) => job::LIMIT_EXCEEDED,
@@ -103,7 +103,7 @@ impl EngineError {
         match self {
             Self::NotAVideo(_)
             | Self::Truncated(_)
-            | Self::NoVideoStream
+            | Self::NoMediaStream
             | Self::Empty(_)
             | Self::UnsupportedCodec(_)
             | Self::LimitExceeded(_) => exit::SOURCE_REFUSED,

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod audio;
+mod bits;
 pub mod decode;
 pub mod encode;
 pub mod engine;

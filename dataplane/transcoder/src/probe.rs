@@ -1,6 +1,7 @@
 //! What the source is: streams, codecs and limits, then every packet once. The scan finds what a
 //! header hides: a file that ends early, times that do not rise, where the bytes of a frame are.
 
+mod facts;
 mod refuse;
 mod treatment;
 
@@ -8,9 +9,7 @@ use ffmpeg_next as ff;
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::media::Type;
-use streamgate_contract::plan::{
-    AudioFacts, ByteRange, Colour, Ratio, SourceFacts, SourceLimits, Treatment, VideoFacts,
-};
+use streamgate_contract::plan::{ByteRange, SourceFacts, SourceLimits, Treatment};
 
 use crate::error::EngineError;
 use crate::input::{Depth, MediaInput};
@@ -26,8 +25,8 @@ const MAX_AUDIO: usize = 16;
 pub struct Scan {
     /// For the plan.
     pub facts: SourceFacts,
-    /// The picture as it is to be shown.
-    pub picture: Picture,
+    /// The picture as it is to be shown, if there is one.
+    pub picture: Option<Picture>,
     /// Video packets in decode order.
     pub video: Vec<PacketInfo>,
     /// Packets of each audio stream in decode order.
@@ -44,23 +43,27 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
     let mut input =
         MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
     let streams = Streams::choose(&input, limits)?;
-    let (video, audio) = packets(&mut input, &streams)?;
-    let facts = facts(source, &input, &streams, &video)?;
+    let packets = packets(&mut input, &streams)?;
+    let facts = facts(source, &input, &streams, &packets)?;
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
-        picture: picture(&streams),
-        header: header(source, &streams, &video)?,
+        picture: streams.video.as_ref().map(picture),
+        header: header(source, &streams, &packets.video)?,
         facts,
-        video,
-        audio,
+        video: packets.video,
+        audio: packets.audio,
     })
 }
 
 /// The streams that are used, with what the demuxer says of them.
 struct Streams {
-    video: StreamInfo,
-    treatment: Treatment,
+    video: Option<Pictures>,
     audio: Vec<StreamInfo>,
+}
+
+struct Pictures {
+    info: StreamInfo,
+    treatment: Treatment,
 }
 
 struct StreamInfo {
@@ -93,11 +96,14 @@ impl Streams {
                 "{has} streams, at most {most}"
             )));
         }
-        let picture = context.streams().best(Type::Video).filter(is_picture);
-        let picture = picture.ok_or(EngineError::NoVideoStream)?;
-        let video = stream_info(&picture);
+        let video = pictures(context);
         let audio = sound(context);
-        refuse::codec("video", &video.codec, refuse::VIDEO)?;
+        if video.is_none() && audio.is_empty() {
+            return Err(EngineError::NoMediaStream);
+        }
+        if let Some(video) = &video {
+            refuse::codec("video", &video.info.codec, refuse::VIDEO)?;
+        }
         for audio in &audio {
             refuse::codec("audio", &audio.codec, refuse::AUDIO)?;
         }
@@ -107,13 +113,18 @@ impl Streams {
                 "{has} audio streams, at most {MAX_AUDIO}"
             )));
         }
-        let (transfer, interlaced) = (video.raw.colour.1, video.raw.interlaced);
-        Ok(Self {
-            treatment: treatment::treatment(&picture, transfer, interlaced),
-            video,
-            audio,
-        })
+        Ok(Self { video, audio })
     }
+}
+
+fn pictures(context: &Input) -> Option<Pictures> {
+    let stream = context.streams().best(Type::Video).filter(is_picture)?;
+    let info = stream_info(&stream);
+    let (transfer, interlaced) = (info.raw.colour.1, info.raw.interlaced);
+    Some(Pictures {
+        treatment: treatment::treatment(&stream, transfer, interlaced),
+        info,
+    })
 }
 
 /// Every audio stream, the main one first; one that was announced and never came is none.
@@ -198,34 +209,59 @@ fn index_entries(stream: &ff::Stream) -> Vec<u64> {
     }
 }
 
-type Packets = (Vec<PacketInfo>, Vec<Vec<PacketInfo>>);
+/// Packets of the streams in use, and for each audio stream the samples its decoder throws away
+/// at the head.
+struct Packets {
+    video: Vec<PacketInfo>,
+    audio: Vec<Vec<PacketInfo>>,
+    skipped: Vec<u32>,
+}
 
 fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineError> {
     let mut video = Vec::new();
     let mut audio = vec![Vec::new(); streams.audio.len()];
+    let mut skipped = vec![0; streams.audio.len()];
+    let shown = streams.video.as_ref().map(|v| v.info.index);
     let transport = input.container() == "mpegts";
     loop {
         let Some(packet) = input.read()? else { break };
         if packet.is_corrupt() && !transport {
             return Err(EngineError::Truncated("a packet is cut off".into()));
         }
-        if packet.stream() == streams.video.index {
+        if Some(packet.stream()) == shown {
             video.push(packet_info(&packet)?);
         } else if let Some(nth) = streams
             .audio
             .iter()
             .position(|a| a.index == packet.stream())
         {
+            if audio[nth].is_empty() {
+                skipped[nth] = skip(&packet);
+            }
             audio[nth].push(packet_info(&packet)?);
         }
     }
-    refuse::missing("video", &video, streams.video.indexed)?;
+    if let Some(pictures) = &streams.video {
+        refuse::missing("video", &video, pictures.info.indexed)?;
+    }
     for (info, packets) in streams.audio.iter().zip(&mut audio) {
         refuse::missing("audio", packets, info.indexed)?;
         widen_audio(packets, transport);
     }
-    widen(input, streams, &mut video, transport);
-    Ok((video, audio))
+    widen(input, shown, &mut video, transport);
+    Ok(Packets {
+        video,
+        audio,
+        skipped,
+    })
+}
+
+/// Samples to throw away at the head of a packet (the first number of the side data).
+fn skip(packet: &ff::Packet) -> u32 {
+    let mut data = packet.side_data();
+    let skip = data.find(|d| d.kind() == ff::packet::side_data::Type::SkipSamples);
+    let number = skip.and_then(|d| d.data().first_chunk::<4>().copied());
+    number.map_or(0, u32::from_le_bytes)
 }
 
 fn packet_info(packet: &ff::Packet) -> Result<PacketInfo, EngineError> {
@@ -249,14 +285,14 @@ fn packet_info(packet: &ff::Packet) -> Result<PacketInfo, EngineError> {
 
 /// Containers wrap packets in something larger: a Matroska cluster begins before its first block,
 /// a transport stream's packet is known to end only where the next begins.
-fn widen(input: &MediaInput, streams: &Streams, video: &mut [PacketInfo], transport: bool) {
+fn widen(input: &MediaInput, shown: Option<usize>, video: &mut [PacketInfo], transport: bool) {
     if transport {
         return widen_audio(video, true);
     }
     if !input.container().contains("matroska") {
         return;
     }
-    let Some(stream) = input.context().stream(streams.video.index) else {
+    let Some(stream) = shown.and_then(|index| input.context().stream(index)) else {
         return;
     };
     let clusters = index_entries(&stream);
@@ -285,31 +321,25 @@ fn header(
     video: &[PacketInfo],
 ) -> Result<Vec<ByteRange>, EngineError> {
     let mut input = MediaInput::open(source, Depth::Index)?;
-    if input.container().contains("matroska") {
+    let matroska = input.container().contains("matroska");
+    if let (true, Some(pictures)) = (matroska, &streams.video) {
         let first = video.iter().filter(|p| p.key).map(|p| p.pts).min();
-        input.seek(streams.video.index, first.unwrap_or(0))?;
+        input.seek(pictures.info.index, first.unwrap_or(0))?;
     }
     Ok(input.reads().ranges())
 }
 
-fn picture(streams: &Streams) -> Picture {
+fn picture(pictures: &Pictures) -> Picture {
     let size = |n: i32| u32::try_from(n).unwrap_or(0);
-    let raw = streams.video.raw;
+    let raw = pictures.info.raw;
     let coded = Picture {
         width: size(raw.width),
         height: size(raw.height),
-        pixel_aspect: ratio(raw.pixel_aspect),
+        pixel_aspect: facts::ratio(raw.pixel_aspect),
     };
-    match streams.treatment.quarter_turns % 2 {
+    match pictures.treatment.quarter_turns % 2 {
         1 => coded.turned(),
         _ => coded,
-    }
-}
-
-fn ratio(r: ff::Rational) -> Ratio {
-    Ratio {
-        num: r.numerator().into(),
-        den: r.denominator().into(),
     }
 }
 
@@ -317,136 +347,19 @@ fn facts(
     source: &Source,
     input: &MediaInput,
     streams: &Streams,
-    packets: &[PacketInfo],
+    packets: &Packets,
 ) -> Result<SourceFacts, EngineError> {
-    let size = |n: i32| u32::try_from(n).unwrap_or(0);
-    let (width, height) = (
-        size(streams.video.raw.width),
-        size(streams.video.raw.height),
-    );
-    let (pts, end_pts) = times(packets)?;
-    let time_base = ratio(streams.video.time_base);
-    let video = VideoFacts {
-        stream: u32::try_from(streams.video.index).unwrap_or(0),
-        codec: streams.video.codec.clone(),
-        width,
-        height,
-        frame_rate: rate(&pts, end_pts, time_base, ratio(streams.video.average_rate)),
-        time_base,
-        frames: pts.len() as u64,
-        pts,
-        end_pts,
-        colour: match streams.treatment.tone_map {
-            Some(_) => Colour::default(),
-            None => colour(streams.video.raw.colour, height),
-        },
-        treatment: streams.treatment,
-    };
-    let audio = streams.audio.iter().map(|a| AudioFacts {
-        stream: u32::try_from(a.index).unwrap_or(0),
-        codec: a.codec.clone(),
-        sample_rate: u32::try_from(a.raw.sample_rate).unwrap_or(0),
-        channels: u32::try_from(a.raw.channels).unwrap_or(0),
-        language: a.language.clone(),
-    });
-    let audio = audio.collect();
+    let video = streams.video.as_ref();
+    let heard = packets.audio.iter().zip(&packets.skipped);
+    let audio = streams.audio.iter().zip(heard);
     Ok(SourceFacts {
         bytes: source.bytes(),
         container: input.container(),
-        video,
-        audio,
+        video: video
+            .map(|pictures| facts::video(pictures, &packets.video))
+            .transpose()?,
+        audio: audio
+            .map(|(info, (packets, skipped))| facts::audio(info, packets, *skipped))
+            .collect(),
     })
-}
-
-/// The PTS table and its end. Times must rise: two pictures of one time cannot be told apart.
-fn times(packets: &[PacketInfo]) -> Result<(Vec<i64>, i64), EngineError> {
-    let mut shown: Vec<(i64, i64)> = packets
-        .iter()
-        .filter(|p| !p.hidden)
-        .map(|p| (p.pts, p.duration))
-        .collect();
-    shown.sort_unstable();
-    if shown.windows(2).any(|w| w[0].0 == w[1].0) {
-        return Err(EngineError::Truncated(
-            "two pictures carry the same time".into(),
-        ));
-    }
-    let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
-        return Err(EngineError::Empty("it has no pictures"));
-    };
-    let steps = i64::try_from(shown.len() - 1).unwrap_or(0).max(1);
-    let average = ((last.0 - first.0) / steps).max(1);
-    let duration = if last.1 > 0 { last.1 } else { average };
-    let end = last.0 + duration;
-    Ok((shown.into_iter().map(|s| s.0).collect(), end))
-}
-
-/// Exact for evenly spaced pictures; what the container says, or the mean, for others.
-fn rate(pts: &[i64], end: i64, time_base: Ratio, said: Ratio) -> Ratio {
-    let step = pts.get(1).map_or(end - pts[0], |second| second - pts[0]);
-    let even = pts.windows(2).all(|w| w[1] - w[0] == step);
-    let (num, den) = if even && step > 0 {
-        (time_base.den, time_base.num * step)
-    } else if said.num > 0 && said.den > 0 {
-        (said.num, said.den)
-    } else {
-        let count = i64::try_from(pts.len()).unwrap_or(i64::MAX / time_base.den.max(1));
-        (
-            time_base.den.saturating_mul(count),
-            time_base.num * (end - pts[0]).max(1),
-        )
-    };
-    let divisor = gcd(num, den).max(1);
-    Ratio {
-        num: num / divisor,
-        den: den / divisor,
-    }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// What the source declares; else what its height suggests, as players would guess.
-fn colour((primaries, transfer, matrix): (u8, u8, u8), height: u32) -> Colour {
-    let guess = if height > 576 { 1 } else { 6 };
-    // 0 and 3 are reserved, 2 means unspecified; a matrix of 0 would be RGB.
-    let known = |point: u8| {
-        if matches!(point, 0 | 2 | 3) {
-            guess
-        } else {
-            point
-        }
-    };
-    Colour {
-        primaries: known(primaries),
-        transfer: known(transfer),
-        matrix: known(matrix),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn even_times_give_an_exact_rate() {
-        let time_base = Ratio {
-            num: 1,
-            den: 90_000,
-        };
-        let none = Ratio { num: 0, den: 0 };
-        let pts: Vec<i64> = (0..10).map(|n| n * 3_003).collect();
-        let ntsc = Ratio {
-            num: 30_000,
-            den: 1_001,
-        };
-        assert_eq!(rate(&pts, 30_030, time_base, none), ntsc);
-        let uneven = [0, 40, 79, 120];
-        let thousand = Ratio { num: 1, den: 1_000 };
-        assert_eq!(
-            rate(&uneven, 160, thousand, none),
-            Ratio { num: 25, den: 1 }
-        );
-    }
 }

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use streamgate_contract::encryption::{Protected, Protection, Scheme, vector};
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::plan::{Media, TrackPlan};
+use streamgate_contract::renditions::VideoCodec;
 
 use crate::error::EngineError;
 use samples::Shape;
@@ -93,16 +94,17 @@ fn poisoned() -> EngineError {
 
 /// What of a track's samples is encrypted.
 fn shape(scheme: Scheme, track: &TrackPlan) -> Result<Shape, EngineError> {
-    let named = |prefix: &str| track.codecs.starts_with(prefix);
     match track.media {
         Media::Audio { .. } => Ok(Shape::Whole),
-        _ if scheme == Scheme::Aes128 => Ok(Shape::Whole),
-        _ if named("avc1") => Ok(Shape::Avc),
-        _ if named("hvc1") || named("hev1") => Ok(Shape::Hevc),
-        _ => Err(EngineError::Settings(format!(
-            "encryption cbcs and cenc are for H.264 and HEVC, and track {} is {}; use other renditions or scheme AES-128",
-            track.id, track.codecs
-        ))),
+        Media::Video { .. } if scheme == Scheme::Aes128 => Ok(Shape::Whole),
+        Media::Video { codec, .. } => match codec {
+            VideoCodec::H264 => Ok(Shape::Avc),
+            VideoCodec::Hevc => Ok(Shape::Hevc),
+            VideoCodec::Av1 | VideoCodec::Vp9 => Err(EngineError::Settings(format!(
+                "encryption cbcs and cenc are for H.264 and HEVC, and track {} is {}; use other renditions or scheme AES-128",
+                track.id, track.codecs
+            ))),
+        },
     }
 }
 

@@ -34,6 +34,9 @@ pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<P
 }
 
 fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+    if plan.source.video.is_none() {
+        return audio::encode(plan, source, outbox);
+    }
     thread::scope(|scope| {
         let sound = scope.spawn(|| match plan.source.audio.as_slice() {
             [] => Ok(()),

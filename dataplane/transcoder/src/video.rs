@@ -45,7 +45,7 @@ pub fn encode(
     chunks: Range<u32>,
     outbox: &Outbox,
 ) -> Result<(), EngineError> {
-    let frames = plan.source.video.frames;
+    let frames = facts(plan)?.frames;
     let rungs = rungs(plan, &chunks, outbox)?;
     for rung in &rungs {
         let of = |chunk| grid::chunk(&plan.grid, frames, chunk);
@@ -81,6 +81,12 @@ fn rungs<'a>(
     Ok(rungs)
 }
 
+/// The pictures of a plan that has some.
+fn facts(plan: &Plan) -> Result<&VideoFacts, EngineError> {
+    let video = plan.source.video.as_ref();
+    video.ok_or_else(|| EngineError::Settings("the plan has no pictures to encode".into()))
+}
+
 /// The threads: decode, scale (this one), an encoder per rung. The first error wins: a stage that
 /// fails closes its queues, which ends its neighbours.
 fn pipeline(
@@ -89,8 +95,8 @@ fn pipeline(
     frames: Range<u64>,
     rungs: Vec<Rung>,
 ) -> Result<(), EngineError> {
+    let video = facts(plan)?;
     thread::scope(|scope| {
-        let video = &plan.source.video;
         let sizes: Vec<(u32, u32)> = rungs.iter().map(Rung::size).collect();
         let todo: Vec<Vec<u32>> = rungs.iter().map(|r| r.todo.clone()).collect();
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
@@ -103,7 +109,7 @@ fn pipeline(
         let decoding = stage(scope, "decode", move || {
             decode(source, video, frames, &decoded)
         })?;
-        let scaled = scale(plan, pictures, &sizes, &todo, &queues);
+        let scaled = scale((plan, video), pictures, &sizes, &todo, &queues);
         drop(queues);
         // A closed queue is the consequence of a neighbour's error, so the ends are asked first.
         workers.into_iter().try_for_each(join)?;
@@ -153,15 +159,15 @@ fn decode(
 }
 
 fn scale(
-    plan: &Plan,
+    (plan, video): (&Plan, &VideoFacts),
     pictures: Receiver<(u64, ff::frame::Video)>,
     sizes: &[(u32, u32)],
     todo: &[Vec<u32>],
     queues: &[SyncSender<Work>],
 ) -> Result<(), EngineError> {
-    let mut treat = Treat::new(&plan.source.video);
+    let mut treat = Treat::new(video);
     let mut fan = Fan {
-        cascade: Cascade::new(sizes.iter().copied(), plan.source.video.colour.matrix),
+        cascade: Cascade::new(sizes.iter().copied(), video.colour.matrix),
         grid: &plan.grid,
         todo,
         queues,

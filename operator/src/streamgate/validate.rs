@@ -7,8 +7,9 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use streamgate_contract::renditions::Rendition;
+use streamgate_contract::{ContentId, knobs};
 use streamgate_crds::scheduling::{Scheduling, TolerationOperator};
-use streamgate_crds::stream_gate::{Chain, Resources, ServiceType};
+use streamgate_crds::stream_gate::{Chain, Resources, ServiceType, TranscodeDefaults};
 use streamgate_crds::{StreamGate, StreamGateSpec};
 
 use super::quantity;
@@ -90,7 +91,7 @@ pub fn validate(gate: &StreamGate) -> Result<ValidatedGate, Invalid> {
     );
     chains(&spec.chains, &mut problems);
     rules::check(&spec.rules, &mut problems);
-    ladder(&spec.transcode.renditions, &mut problems);
+    ladders(&spec.transcode, &mut problems);
     exposure(spec, &mut problems);
     sign_in(spec, &mut problems);
     storage(spec, &mut problems);
@@ -141,17 +142,40 @@ fn chains(chains: &[Chain], problems: &mut Problems) {
     }
 }
 
-fn ladder(rungs: &[Rendition], problems: &mut Problems) {
+fn ladders(transcode: &TranscodeDefaults, problems: &mut Problems) {
+    ladder("spec.transcode", &transcode.renditions, problems);
+    for (name, profile) in &transcode.profiles {
+        let field = format!("spec.transcode.profiles[{name}]");
+        problems.unless(
+            ContentId::try_from(name.clone()).is_ok(),
+            &field,
+            "is no name of a profile: write 1 to 63 of a-z, 0-9 and '-'",
+        );
+        ladder(
+            &field,
+            profile.renditions.as_deref().unwrap_or_default(),
+            problems,
+        );
+    }
+}
+
+fn ladder(field: &str, rungs: &[Rendition], problems: &mut Problems) {
     let mut heights = BTreeSet::new();
     for (i, rung) in rungs.iter().enumerate() {
-        let field = format!("spec.transcode.renditions[{i}].height");
+        if let Err(wrong) = knobs::check(rung.codec, &rung.options) {
+            problems.add(
+                format!("{field}.renditions[{i}].options"),
+                wrong.to_string(),
+            );
+        }
+        let field = format!("{field}.renditions[{i}].height");
         if rung.height % 2 == 1 {
             problems.add(
                 &field,
                 format!("{} is odd: write an even height", rung.height),
             );
         }
-        if !heights.insert(rung.height) {
+        if !heights.insert((rung.codec, rung.height)) {
             problems.add(
                 &field,
                 format!("{} is there twice: remove one", rung.height),

@@ -155,6 +155,22 @@ fn rungs_are_even_and_distinct() {
         json!({"transcode": {"renditions": [rung(360), rung(360)]}}),
         "360 is there twice",
     );
+    let hevc = json!({"height": 360, "maxKbps": 300, "codec": "HEVC"});
+    assert!(problems(json!({"transcode": {"renditions": [rung(360), hevc]}})).is_empty());
+}
+
+#[test]
+fn profiles_are_checked_like_the_default_ladder() {
+    let profile = |name: &str, options: Value| {
+        let rung = json!({"height": 360, "maxKbps": 500, "options": options});
+        json!({"transcode": {"profiles": {name: {"renditions": [rung]}}}})
+    };
+    assert!(problems(profile("small", json!({"preset": "slow"}))).is_empty());
+    refused(
+        profile("small", json!({"threads": "8"})),
+        "spec.transcode.profiles[small].renditions[0].options: threads",
+    );
+    refused(profile("Small", json!({})), "is no name of a profile");
 }
 
 #[test]

@@ -261,6 +261,8 @@ fn transcoder(recipe: &Recipe<'_>) -> Value {
     let mut container = container("transcoder", &image, &args, TRANSCODER_USER, recipe);
     container["resources"] = resources(recipe.gate.transcode.resources.as_ref());
     container["volumeMounts"] = json!([{"name": "work", "mountPath": "/work"}]);
+    // SVT-AV1 would log every encoder it opens; 1 leaves errors.
+    container["env"] = json!([{"name": "SVT_LOG", "value": "1"}]);
     container
 }
 

@@ -72,7 +72,13 @@ async fn auth_role(start: &Start<'_>) -> Result<Made> {
     let chain = Ethereum::new(&start.config.chains, start.clock.clone(), start.registry);
     let chain = Arc::new(chain.map_err(anyhow::Error::from_boxed)?);
     let signers = token_keys::signers(&start.args.keys)?;
-    let asked = (catalog.clone(), chain.clone() as _, start.clock.clone());
+    let outside = all::outside(start.config, start.args);
+    let asked = make::Asked {
+        catalog: catalog.clone(),
+        chain: chain.clone(),
+        outside: outside.map_err(anyhow::Error::from_boxed)?,
+        clock: start.clock.clone(),
+    };
     let role = Arc::new(make::auth(asked, start.config, &signers, start.registry)?);
     let keys = TokenKeys {
         signers: Some(signers),

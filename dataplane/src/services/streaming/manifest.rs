@@ -63,14 +63,18 @@ fn seconds(plan: &TrackPlan) -> f64 {
     end as f64 / f64::from(plan.timescale.max(1))
 }
 
-/// Tracks a player may switch between: all video on one grid, each audio by itself.
+/// Tracks a player may switch between: all video of one codec on one grid, each audio by itself.
 fn groups(view: &View) -> Vec<Vec<&TrackView>> {
     let mut groups: Vec<Vec<&TrackView>> = Vec::new();
     for track in &view.tracks {
         let switches = |group: &&mut Vec<&TrackView>| {
             let (a, b) = (&group[0].plan, &track.plan);
-            let video = |plan: &TrackPlan| matches!(plan.media, Media::Video { .. });
-            video(a) && video(b) && a.timescale == b.timescale && a.starts == b.starts
+            let codec = |plan: &TrackPlan| match plan.media {
+                Media::Video { codec, .. } => Some(codec),
+                Media::Audio { .. } => None,
+            };
+            let alike = codec(a).is_some() && codec(a) == codec(b);
+            alike && a.timescale == b.timescale && a.starts == b.starts
         };
         match groups.iter_mut().find(switches) {
             Some(group) => group.push(track),

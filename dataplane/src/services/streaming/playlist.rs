@@ -7,17 +7,17 @@ use streamgate_contract::TrackId;
 use streamgate_contract::plan::{Media, Ratio, TrackPlan};
 
 use super::view::{TrackView, View};
+use sound::Group;
 
 mod iframes;
 mod keys;
 pub(super) mod rate;
+mod sound;
 
 pub use iframes::iframes;
 
 /// Version of the format: fragmented MP4 with EXT-X-MAP.
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
-/// Group of the audio renditions.
-const AUDIO: &str = "audio";
 /// Language of a track nobody named a language for.
 const UNDETERMINED: &str = "und";
 /// Dynamic range of every rung: the engine makes standard range of all sources.
@@ -29,40 +29,26 @@ pub fn master(view: &View) -> Option<String> {
         return None;
     }
     let target = target_duration(view);
-    let audio: Vec<&TrackView> = view.tracks.iter().filter(|t| is_audio(&t.plan)).collect();
-    let mut text = HEAD.to_owned();
-    for (index, track) in audio.iter().enumerate() {
-        text += &audio_line(&track.plan, index == 0);
-    }
     let whole = view.is_whole();
-    let video = || view.tracks.iter().filter(|t| !is_audio(&t.plan));
-    for track in video() {
-        text += &variant_lines(track, &audio, whole.then_some(target));
+    let measured = whole.then_some(target);
+    let groups = sound::groups(view);
+    let video: Vec<&TrackView> = view.tracks.iter().filter(|t| t.is_video()).collect();
+    let mut text = HEAD.to_owned();
+    for group in &groups {
+        text += &group.lines(video.is_empty());
     }
-    for track in video().filter(|_| whole) {
+    if video.is_empty() {
+        text.extend(groups.iter().map(|group| sound_variant(group, measured)));
+        return Some(text);
+    }
+    let silent = groups.is_empty().then_some(None);
+    for group in silent.into_iter().chain(groups.iter().map(Some)) {
+        text.extend(video.iter().map(|track| variant(track, group, measured)));
+    }
+    for track in video.iter().filter(|_| whole) {
         text += &iframes::stream_line(view, track, target, RANGE);
     }
     Some(text)
-}
-
-fn is_audio(plan: &TrackPlan) -> bool {
-    matches!(plan.media, Media::Audio { .. })
-}
-
-fn audio_line(plan: &TrackPlan, first: bool) -> String {
-    let Media::Audio {
-        channels, language, ..
-    } = &plan.media
-    else {
-        return String::new();
-    };
-    let language = self::language(language).map(|tag| format!(",LANGUAGE=\"{tag}\""));
-    let language = language.unwrap_or_default();
-    let (id, default) = (&plan.id, if first { "YES" } else { "NO" });
-    format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{id}\"{language},DEFAULT={default},\
-         AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{id}.m3u8\"\n"
-    )
 }
 
 /// The part of a language tag that may stand in a quoted string, unless nobody knows the language.
@@ -73,8 +59,20 @@ pub(super) fn language(tag: &str) -> Option<String> {
     (!tag.is_empty() && tag != UNDETERMINED).then_some(tag)
 }
 
-/// One rung; rates are measured when everything is there, and the caps before.
-fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -> String {
+/// Rates of a variant by those of its parts: measured when everything is there, and the caps before.
+fn rates(sum: impl Fn(&dyn Fn(&TrackView) -> u64) -> u64, target: Option<u64>) -> String {
+    match target {
+        Some(target) => format!(
+            "BANDWIDTH={},AVERAGE-BANDWIDTH={}",
+            sum(&|t| rate::peak(t, target)),
+            sum(&rate::average)
+        ),
+        None => format!("BANDWIDTH={}", sum(&|t| rate::cap(&t.plan.media))),
+    }
+}
+
+/// One rung with one group of sound. A variant's rate is that of its video with the dearest sound.
+fn variant(track: &TrackView, group: Option<&Group>, target: Option<u64>) -> String {
     let Media::Video {
         width,
         height,
@@ -84,33 +82,29 @@ fn variant_lines(track: &TrackView, audio: &[&TrackView], target: Option<u64>) -
     else {
         return String::new();
     };
-    // A variant's rate is that of its video with the most expensive audio.
-    let sum = |rate: &dyn Fn(&TrackView) -> u64| {
-        rate(track) + audio.iter().map(|t| rate(t)).max().unwrap_or(0)
-    };
-    let rates = match target {
-        Some(target) => format!(
-            "BANDWIDTH={},AVERAGE-BANDWIDTH={}",
-            sum(&|t| rate::peak(t, target)),
-            sum(&rate::average)
-        ),
-        None => format!("BANDWIDTH={}", sum(&|t| rate::cap(&t.plan.media))),
-    };
+    let rates = rates(
+        |rate| rate(track) + group.map_or(0, |group| group.most(rate)),
+        target,
+    );
     let mut codecs = vec![track.plan.codecs.as_str()];
-    for sound in audio.iter().map(|t| t.plan.codecs.as_str()) {
-        if !codecs.contains(&sound) {
-            codecs.push(sound);
-        }
-    }
+    codecs.extend(group.map(Group::codecs).unwrap_or_default());
     let (id, codecs, rate) = (&track.plan.id, codecs.join(","), decimal(*frame_rate));
-    let group = match audio {
-        [] => String::new(),
-        _ => format!(",AUDIO=\"{AUDIO}\""),
-    };
+    let group = group.map(|group| format!(",AUDIO=\"{}\"", group.id));
     format!(
         "#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",RESOLUTION={width}x{height},\
-         FRAME-RATE={rate},VIDEO-RANGE={RANGE}{group}\n{id}.m3u8\n"
+         FRAME-RATE={rate},VIDEO-RANGE={RANGE}{}\n{id}.m3u8\n",
+        group.unwrap_or_default()
     )
+}
+
+/// A group of an output without pictures; the list of the variant is that of its default.
+fn sound_variant(group: &Group, target: Option<u64>) -> String {
+    let Some(default) = group.members.first() else {
+        return String::new();
+    };
+    let rates = rates(|rate| group.most(rate), target);
+    let (id, codecs, uri) = (&group.id, group.codecs().join(","), &default.track.plan.id);
+    format!("#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",AUDIO=\"{id}\"\n{uri}.m3u8\n")
 }
 
 /// A ratio with three decimals, rounded.

@@ -1,10 +1,13 @@
 //! What a pod is to do, and where its source is.
 
-use streamgate_contract::encryption::{ContentKey, Hex16, Protection};
+use streamgate_contract::config::Transcode;
+use streamgate_contract::encryption::{ContentKey, EncryptionSettings, Hex16, Protection};
 use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;
+use streamgate_contract::profiles::{self, Profile};
+use streamgate_contract::renditions::Rendition;
 use streamgate_crds::TranscodeJobSpec;
 
 use super::Worker;
@@ -34,7 +37,7 @@ impl Worker {
                     Some(output) => self.committed_of(&task, output).await?,
                     None => Vec::new(),
                 };
-                let request = self.plan_request(&task.job.spec);
+                let request = plan_request(&self.transcode, &task.job.spec)?;
                 let order = Order::Plan { request, committed };
                 self.assign(&task, order).await
             }
@@ -71,20 +74,6 @@ impl Worker {
         let key = self.catalog.keep_key(&task.key(), &fresh).await?;
         let scheme = wanted.scheme;
         Ok(Some(Protection { scheme, key }))
-    }
-
-    fn plan_request(&self, spec: &TranscodeJobSpec) -> PlanRequest {
-        let defaults = &self.transcode;
-        PlanRequest {
-            grid: spec.grid.as_ref().unwrap_or(&defaults.grid).clone(),
-            renditions: spec
-                .renditions
-                .as_ref()
-                .unwrap_or(&defaults.renditions)
-                .clone(),
-            audio: spec.audio.as_ref().unwrap_or(&defaults.audio).clone(),
-            limits: defaults.limits.clone(),
-        }
     }
 
     /// The order of an Encode pod: the plan and the span of its index.
@@ -178,8 +167,106 @@ impl Worker {
     }
 }
 
+/// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.
+fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
+    let own = Profile {
+        renditions: spec.renditions.clone(),
+        audio: spec.audio.clone(),
+        grid: spec.grid.clone(),
+    };
+    let named = match &spec.profile {
+        None => Profile::default(),
+        Some(name) => profiles::find(&gate.profiles, name).ok_or_else(|| {
+            WorkerError::settings(format!(
+                "there is no profile {name:?}; use one of {}, or add it to the StreamGate's spec.transcode.profiles",
+                profiles::names(&gate.profiles).join(", ")
+            ))
+        })?,
+    };
+    let wanted = own.or(named);
+    let renditions = wanted.renditions.unwrap_or_else(|| gate.renditions.clone());
+    can_be_encrypted(spec, &renditions)?;
+    Ok(PlanRequest {
+        grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
+        renditions,
+        audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
+        limits: gate.limits.clone(),
+    })
+}
+
+/// Refuses codecs that the wanted encryption does not know, before anything is decoded.
+fn can_be_encrypted(spec: &TranscodeJobSpec, renditions: &[Rendition]) -> Result<(), WorkerError> {
+    let Some(EncryptionSettings { scheme }) = spec.encryption else {
+        return Ok(());
+    };
+    match renditions.iter().find(|rung| !scheme.takes(rung.codec)) {
+        None => Ok(()),
+        Some(rung) => Err(WorkerError::settings(format!(
+            "encryption cbcs and cenc are for H.264 and HEVC, and a rendition is {}; use other renditions or scheme AES-128",
+            rung.codec.name()
+        ))),
+    }
+}
+
 /// The objects that make an upload, in order, with their lengths.
 fn part_objects(upload: &Upload) -> Result<Vec<(ObjectKey, u64)>, WorkerError> {
     let object = |part: &UploadPart| Ok((ObjectKey::parse(&part.key)?, part.bytes));
     upload.parts.iter().map(object).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::worker::testing;
+    use serde_json::json;
+    use streamgate_contract::renditions::AudioCodec;
+
+    fn request(changes: serde_json::Value) -> Result<PlanRequest, WorkerError> {
+        let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
+        spec.as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        let small = json!({"small": {"renditions": [{"height": 360, "maxKbps": 500}]}});
+        let mut gate = testing::config().transcode;
+        gate.profiles = serde_json::from_value(small).unwrap();
+        plan_request(&gate, &serde_json::from_value(spec).unwrap())
+    }
+
+    fn heights(request: &PlanRequest) -> Vec<u32> {
+        request.renditions.iter().map(|r| r.height).collect()
+    }
+
+    #[test]
+    fn a_job_goes_before_its_profile_and_that_before_the_gate() {
+        assert_eq!(heights(&request(json!({})).unwrap()), [720]);
+        assert_eq!(
+            heights(&request(json!({"profile": "small"})).unwrap()),
+            [360]
+        );
+        let own = json!({"profile": "vp9", "renditions": [{"height": 480, "maxKbps": 900}]});
+        let own = request(own).unwrap();
+        assert_eq!(heights(&own), [480]);
+        assert_eq!(own.audio.codec, AudioCodec::Opus);
+    }
+
+    #[test]
+    fn an_unknown_profile_is_refused_with_the_names_there_are() {
+        let refused = request(json!({"profile": "x"})).unwrap_err().to_string();
+        assert!(refused.contains("standard, vp9"), "{refused}");
+        assert!(refused.contains("small"), "{refused}");
+    }
+
+    #[test]
+    fn samples_are_encrypted_of_codecs_that_can_be_and_segments_of_all() {
+        let asked = |profile: &str, scheme: &str| {
+            request(json!({"profile": profile, "encryption": {"scheme": scheme}}))
+        };
+        for (profile, scheme) in [("hevc", "cbcs"), ("standard", "cenc"), ("av1", "AES-128")] {
+            assert!(asked(profile, scheme).is_ok(), "{profile} {scheme}");
+        }
+        for (profile, scheme) in [("av1", "cbcs"), ("vp9", "cenc")] {
+            let refused = asked(profile, scheme).unwrap_err().to_string();
+            assert!(refused.contains("scheme AES-128"), "{refused}");
+        }
+    }
 }

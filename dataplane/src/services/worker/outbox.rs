@@ -91,6 +91,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
             persistent_volume_claim: None,
         },
         content: None,
+        profile: None,
         renditions: None,
         audio: None,
         grid: None,

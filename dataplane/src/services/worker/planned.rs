@@ -4,15 +4,12 @@
 use streamgate_contract::job_api::Object;
 use streamgate_contract::job_files::MAX_SEGMENT_BYTES;
 use streamgate_contract::names::{self, JobPod, Step};
-use streamgate_contract::plan::{Grid, Media, Plan, SpanWork};
+use streamgate_contract::plan::{Grid, Media, Plan, SpanWork, TrackPlan};
 use streamgate_contract::stills::Stills;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::progress::estimate::{Lane, Shape};
 use crate::ports::catalog::Output;
-
-/// Samples of an AAC frame.
-const AAC_FRAME: u64 = 1_024;
 
 /// What the worker keeps of an output at hand.
 #[derive(Clone, Debug)]
@@ -147,11 +144,12 @@ fn count(n: usize) -> u32 {
 
 fn shape(plan: &Plan) -> Shape {
     let video_tracks = plan.tracks.iter().filter(|t| is_video(&t.media)).count();
-    let rate = plan.source.video.frame_rate;
+    let rate = plan.source.video.as_ref().map(|v| v.frame_rate);
+    let per_second = rate.map_or(0.0, |rate| rate.num as f64 / rate.den.max(1) as f64);
     let lanes = if plan.encodes_at_once() {
         vec![Lane {
             segments: plan.segments(),
-            video_frames: plan.source.video.frames * video_tracks as u64,
+            video_frames: plan.source.grid_frames() * video_tracks as u64,
             audio_frames: audio_frames(plan),
         }]
     } else {
@@ -160,9 +158,9 @@ fn shape(plan: &Plan) -> Shape {
     };
     Shape {
         segments: plan.segments(),
-        media_seconds: plan.source.video.duration_milliseconds() as f64 / 1_000.0,
+        media_seconds: plan.source.duration_milliseconds() as f64 / 1_000.0,
         // Video frames encoded for each second of media.
-        frames_per_second: rate.num as f64 / rate.den.max(1) as f64 * video_tracks as f64,
+        frames_per_second: per_second * video_tracks as f64,
         lanes,
     }
 }
@@ -187,7 +185,7 @@ fn lane(plan: &Plan, video_tracks: usize, work: SpanWork) -> Lane {
             };
             let (start, end) = (at(first_chunk), at(first_chunk + chunks));
             let frame = |segment: u64| {
-                (segment * u64::from(grid.segment_frames)).min(plan.source.video.frames)
+                (segment * u64::from(grid.segment_frames)).min(plan.source.grid_frames())
             };
             Lane {
                 segments: u32::try_from((end - start) * video_tracks as u64).unwrap_or(u32::MAX),
@@ -202,15 +200,20 @@ fn is_video(media: &Media) -> bool {
     matches!(media, Media::Video { .. })
 }
 
-fn audio(plan: &Plan) -> impl Iterator<Item = &streamgate_contract::plan::TrackPlan> {
+fn audio(plan: &Plan) -> impl Iterator<Item = &TrackPlan> {
     plan.tracks.iter().filter(|track| !is_video(&track.media))
 }
 
-/// AAC frames of the audio tracks; the timescale of each is its sample rate.
+/// Frames of the audio tracks; the timescale of each is its sample rate.
 fn audio_frames(plan: &Plan) -> u64 {
-    audio(plan)
-        .map(|t| t.starts.last().copied().unwrap_or(0) / AAC_FRAME)
-        .sum()
+    let frames = |track: &TrackPlan| match track.media {
+        Media::Audio { codec, .. } => {
+            let end = track.starts.last().copied().unwrap_or(0);
+            end / u64::from(codec.frame_samples())
+        }
+        Media::Video { .. } => 0,
+    };
+    audio(plan).map(frames).sum()
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use ffmpeg_next as ff;
 use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::software::resampling::Context;
 
-use super::{AacEncoder, Cutter};
+use super::cutter::Cutter;
+use super::encoder::SoundEncoder;
 use crate::error::{During, EngineError};
-use crate::plan::audio_cuts::{FRAME, RATE};
+use crate::plan::audio_cuts::RATE;
 
 /// Time stamps may stray by this many samples (20 ms) before they count as a gap: containers
 /// round, and filling every rounding would tear the sound.
@@ -16,13 +17,15 @@ const TOLERANCE: i64 = 960;
 
 /// The output side: a FIFO in front of the encoder.
 pub(super) struct Timeline<'a> {
-    encoder: AacEncoder,
+    encoder: SoundEncoder,
     cutter: Cutter<'a>,
+    /// Samples of the encoder's frame.
+    frame: usize,
     /// Samples in all.
     total: u64,
     /// Samples placed so far.
     placed: i64,
-    /// Frames given to the encoder.
+    /// Samples given to the encoder.
     sent: u64,
     pending: [Vec<f32>; 2],
     resampler: Option<Context>,
@@ -30,11 +33,16 @@ pub(super) struct Timeline<'a> {
 }
 
 impl<'a> Timeline<'a> {
-    pub(super) fn new(encoder: AacEncoder, cutter: Cutter<'a>, total: u64) -> Self {
+    pub(super) fn new(encoder: SoundEncoder, cutter: Cutter<'a>, total: u64) -> Self {
+        let frame = usize::try_from(encoder.framing().frame)
+            .unwrap_or(1_024)
+            .max(1);
         Self {
+            frame,
+            // The encoder takes whole frames.
+            total: total.div_ceil(frame as u64) * frame as u64,
             encoder,
             cutter,
-            total,
             placed: 0,
             sent: 0,
             pending: [Vec::new(), Vec::new()],
@@ -141,7 +149,7 @@ impl<'a> Timeline<'a> {
     /// Takes samples at the current place; only those inside the timeline and not yet filled.
     fn append(&mut self, samples: [Vec<f32>; 2]) -> Result<(), EngineError> {
         let length = samples[0].len() as i64;
-        let filled = (self.sent * FRAME) as i64 + self.pending[0].len() as i64;
+        let filled = self.sent as i64 + self.pending[0].len() as i64;
         let from = (filled - self.placed).clamp(0, length) as usize;
         let to = (self.total as i64 - self.placed).clamp(from as i64, length) as usize;
         for (pending, channel) in self.pending.iter_mut().zip(&samples) {
@@ -152,14 +160,14 @@ impl<'a> Timeline<'a> {
     }
 
     fn encode(&mut self) -> Result<(), EngineError> {
-        let frame = FRAME as usize;
+        let frame = self.frame;
         let full = self.pending[0].len() / frame;
         for n in 0..full {
             let range = n * frame..(n + 1) * frame;
             let [left, right] = &self.pending;
             self.encoder
                 .send(self.sent, [&left[range.clone()], &right[range]])?;
-            self.sent += 1;
+            self.sent += frame as u64;
             self.drain()?;
         }
         for pending in &mut self.pending {

@@ -1,40 +1,10 @@
-//! H.264 from start codes to lengths: the avcC record of an encoder's headers, NAL units of a
-//! picture behind their lengths, and the RFC 6381 name.
+//! H.264: the avcC record of an encoder's headers (ISO/IEC 14496-15) and its RFC 6381 name.
 
+use super::nal::{length, units};
 use crate::error::EngineError;
 
 const SPS: u8 = 7;
 const PPS: u8 = 8;
-
-/// NAL units of a byte stream with start codes.
-fn units(stream: &[u8]) -> Vec<&[u8]> {
-    let mut starts = Vec::new();
-    let mut at = 0;
-    while at + 3 <= stream.len() {
-        if stream[at..at + 3] == [0, 0, 1] {
-            starts.push((at, at + 3));
-            at += 3;
-        } else {
-            at += 1;
-        }
-    }
-    let ends = starts.iter().skip(1).map(|s| s.0).chain([stream.len()]);
-    starts
-        .iter()
-        .zip(ends)
-        .map(|((_, start), end)| trim(&stream[*start..end]))
-        .filter(|unit| !unit.is_empty())
-        .collect()
-}
-
-/// A longer start code leaves zeros at the end of the unit before it.
-fn trim(unit: &[u8]) -> &[u8] {
-    let end = unit
-        .iter()
-        .rposition(|b| *b != 0)
-        .map_or(0, |last| last + 1);
-    &unit[..end]
-}
 
 /// The avcC record of an encoder's headers.
 pub fn config(headers: &[u8]) -> Result<Vec<u8>, EngineError> {
@@ -46,7 +16,6 @@ pub fn config(headers: &[u8]) -> Result<Vec<u8>, EngineError> {
     if sps.len() < 4 {
         return Err(EngineError::Internal("x264 gave a short SPS".into()));
     }
-    let length = |unit: &[u8]| u16::try_from(unit.len()).unwrap_or(u16::MAX).to_be_bytes();
     let mut record = vec![1, sps[1], sps[2], sps[3], 0xff, 0xe1];
     record.extend(length(sps));
     record.extend(sps);
@@ -69,30 +38,9 @@ pub fn codecs(config: &[u8]) -> String {
     format!("avc1.{hex}")
 }
 
-/// A picture's NAL units behind four-byte lengths.
-pub fn sample(stream: &[u8]) -> Vec<u8> {
-    let mut sample = Vec::with_capacity(stream.len() + 16);
-    for unit in units(stream) {
-        sample.extend(u32::try_from(unit.len()).unwrap_or(u32::MAX).to_be_bytes());
-        sample.extend(unit);
-    }
-    sample
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_start_codes_become_lengths() {
-        let stream = [0, 0, 0, 1, 6, 5, 0, 0, 1, 0x65, 9, 8, 0, 0, 0, 1, 0x41, 7];
-        assert_eq!(
-            sample(&stream),
-            [
-                0, 0, 0, 2, 6, 5, 0, 0, 0, 3, 0x65, 9, 8, 0, 0, 0, 2, 0x41, 7
-            ]
-        );
-    }
 
     #[test]
     fn headers_become_a_record_with_its_name() {

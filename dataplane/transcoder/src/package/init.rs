@@ -1,12 +1,14 @@
 //! Init segments. Video has no edit list; audio has one that skips the encoder's priming.
 
 use mp4_atom::{
-    Audio, Avc1, Avcc, Codec, Colr, Decode, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode,
-    Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex, Mvhd, Smhd, Stbl, Stsd, Tkhd,
-    Trak, Trex, Url, Visual, Vmhd,
+    Ac3, Ac3SpecificBox, Audio, Av01, Av1c, Avc1, Avcc, Codec, Colr, Decode, Dinf, Dops, Dref,
+    DrefEntry, Eac3, Ec3SpecificBox, Edts, Elst, ElstEntry, Encode, Esds, FourCC, Ftyp, Hdlr, Hvc1,
+    Hvcc, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex, Mvhd, Opus, Smhd, Stbl, Stsd, Tkhd, Trak, Trex, Url,
+    Visual, Vmhd, Vp09, VpcC,
     esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig},
 };
 use streamgate_contract::plan::Colour;
+use streamgate_contract::renditions::{SoundCodec, VideoCodec};
 
 use crate::error::EngineError;
 
@@ -19,7 +21,9 @@ pub(super) fn boxed(error: mp4_atom::Error) -> EngineError {
 
 /// A video track.
 pub struct VideoInit<'a> {
-    /// avcC record.
+    /// Codec.
+    pub codec: VideoCodec,
+    /// Its record: avcC, hvcC, av1C, vpcC.
     pub config: &'a [u8],
     /// Pixels.
     pub width: u32,
@@ -31,9 +35,11 @@ pub struct VideoInit<'a> {
     pub colour: Colour,
 }
 
-/// An AAC track.
+/// An audio track.
 pub struct AudioInit<'a> {
-    /// AudioSpecificConfig.
+    /// Codec.
+    pub codec: SoundCodec,
+    /// AudioSpecificConfig of AAC; the body of dac3 or dec3.
     pub config: &'a [u8],
     /// Samples per second.
     pub rate: u32,
@@ -49,27 +55,7 @@ pub struct AudioInit<'a> {
 
 /// The init segment of a video track.
 pub fn video(init: &VideoInit) -> Result<Vec<u8>, EngineError> {
-    let small = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
     let (width, height) = (small(init.width), small(init.height));
-    let mut body = mp4_atom_box(b"avcC", init.config);
-    let avcc = Avcc::decode(&mut body.as_slice()).map_err(boxed)?;
-    body.clear();
-    let entry = Avc1 {
-        visual: Visual {
-            data_reference_index: 1,
-            width,
-            height,
-            ..Visual::default()
-        },
-        avcc,
-        colr: Some(Colr::Nclx {
-            colour_primaries: init.colour.primaries.into(),
-            transfer_characteristics: init.colour.transfer.into(),
-            matrix_coefficients: init.colour.matrix.into(),
-            full_range_flag: false,
-        }),
-        ..Avc1::default()
-    };
     let tkhd = Tkhd {
         width: width.into(),
         height: height.into(),
@@ -77,27 +63,13 @@ pub fn video(init: &VideoInit) -> Result<Vec<u8>, EngineError> {
     };
     let minf = Minf {
         vmhd: Some(Vmhd::default()),
-        ..media_information(Codec::Avc1(entry))
+        ..media_information(picture_entry(init)?)
     };
     file(init.timescale, b"vide", "und", tkhd, minf, None)
 }
 
-/// The init segment of an AAC track.
+/// The init segment of an audio track.
 pub fn audio(init: &AudioInit) -> Result<Vec<u8>, EngineError> {
-    let small = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
-    let entry = Mp4a {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: small(init.channels),
-            sample_size: 16,
-            sample_rate: small(init.rate).into(),
-        },
-        esds: Esds {
-            es_desc: elementary_stream(init),
-        },
-        btrt: None,
-        taic: None,
-    };
     let tkhd = Tkhd {
         volume: 1.into(),
         alternate_group: 1,
@@ -105,7 +77,7 @@ pub fn audio(init: &AudioInit) -> Result<Vec<u8>, EngineError> {
     };
     let minf = Minf {
         smhd: Some(Smhd::default()),
-        ..media_information(Codec::Mp4a(entry))
+        ..media_information(sound_entry(init)?)
     };
     let edit = ElstEntry {
         segment_duration: 0,
@@ -118,6 +90,94 @@ pub fn audio(init: &AudioInit) -> Result<Vec<u8>, EngineError> {
         }),
     };
     file(init.rate, b"soun", init.language, tkhd, minf, Some(edts))
+}
+
+fn small(n: u32) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+fn picture_entry(init: &VideoInit) -> Result<Codec, EngineError> {
+    let visual = Visual {
+        data_reference_index: 1,
+        width: small(init.width),
+        height: small(init.height),
+        ..Visual::default()
+    };
+    let colr = Some(Colr::Nclx {
+        colour_primaries: init.colour.primaries.into(),
+        transfer_characteristics: init.colour.transfer.into(),
+        matrix_coefficients: init.colour.matrix.into(),
+        full_range_flag: false,
+    });
+    Ok(match init.codec {
+        VideoCodec::H264 => Codec::Avc1(Avc1 {
+            visual,
+            avcc: record::<Avcc>(b"avcC", init.config)?,
+            colr,
+            ..Avc1::default()
+        }),
+        VideoCodec::Hevc => Codec::Hvc1(Hvc1 {
+            visual,
+            hvcc: record::<Hvcc>(b"hvcC", init.config)?,
+            colr,
+            ..Hvc1::default()
+        }),
+        VideoCodec::Av1 => Codec::Av01(Av01 {
+            visual,
+            av1c: record::<Av1c>(b"av1C", init.config)?,
+            colr,
+            ..Av01::default()
+        }),
+        VideoCodec::Vp9 => Codec::Vp09(Vp09 {
+            visual,
+            vpcc: record::<VpcC>(b"vpcC", init.config)?,
+            colr,
+            ..Vp09::default()
+        }),
+    })
+}
+
+/// A box of a record.
+fn record<T: Decode>(kind: &[u8; 4], body: &[u8]) -> Result<T, EngineError> {
+    T::decode(&mut mp4_atom_box(kind, body).as_slice()).map_err(boxed)
+}
+
+fn sound_entry(init: &AudioInit) -> Result<Codec, EngineError> {
+    let audio = Audio {
+        data_reference_index: 1,
+        channel_count: small(init.channels),
+        sample_size: 16,
+        sample_rate: small(init.rate).into(),
+    };
+    Ok(match init.codec {
+        SoundCodec::Aac => Codec::Mp4a(Mp4a {
+            audio,
+            esds: Esds {
+                es_desc: elementary_stream(init),
+            },
+            btrt: None,
+            taic: None,
+        }),
+        SoundCodec::Opus => Codec::Opus(Opus {
+            audio,
+            dops: Dops {
+                output_channel_count: u8::try_from(init.channels).unwrap_or(2),
+                pre_skip: small(init.priming),
+                input_sample_rate: init.rate,
+                output_gain: 0,
+                channel_mapping: None,
+            },
+            btrt: None,
+        }),
+        SoundCodec::Ac3 => Codec::Ac3(Ac3 {
+            audio,
+            dac3: record::<Ac3SpecificBox>(b"dac3", init.config)?,
+        }),
+        SoundCodec::Eac3 => Codec::Eac3(Eac3 {
+            audio,
+            dec3: record::<Ec3SpecificBox>(b"dec3", init.config)?,
+        }),
+    })
 }
 
 fn elementary_stream(init: &AudioInit) -> EsDescriptor {

@@ -57,9 +57,10 @@ pub fn with_roll(frames: Range<u64>, treatment: &Treatment, all: u64) -> Range<u
     frames.start.saturating_sub(roll)..(frames.end + roll).min(all)
 }
 
-/// The work of every completion index: the video spans, then audio if there is any.
-pub fn works(grid: &Grid, audio: bool) -> Vec<SpanWork> {
-    let video = (0..grid.video_spans()).map(|span| {
+/// The work of every completion index: the spans of video, then audio, if there are any.
+pub fn works(grid: &Grid, video: bool, audio: bool) -> Vec<SpanWork> {
+    let spans = if video { grid.video_spans() } else { 0 };
+    let video = (0..spans).map(|span| {
         let first_chunk = span * grid.chunks_per_span;
         let chunks = grid.chunks_per_span.min(grid.chunks() - first_chunk);
         SpanWork::Video {
@@ -105,7 +106,7 @@ mod tests {
             (grid.segments, grid.chunks(), grid.video_spans()),
             (6, 6, 3)
         );
-        assert_eq!(works(&grid, true).len(), 4);
+        assert_eq!(works(&grid, true, true).len(), 4);
         assert_eq!(chunk(&grid, 600, 5), 500..600);
     }
 
@@ -138,7 +139,7 @@ mod tests {
             };
             let grid = grid(frames, rate(num, 1), &settings);
             let mut next = 0;
-            for work in works(&grid, false) {
+            for work in works(&grid, true, false) {
                 let SpanWork::Video { first_chunk, chunks } = work else { unreachable!() };
                 prop_assert!(chunks >= 1);
                 for index in first_chunk..first_chunk + chunks {

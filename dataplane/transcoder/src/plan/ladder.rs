@@ -1,8 +1,10 @@
 //! The ladder: which rungs a source gets. Taller rungs than the source are dropped, nothing is
 //! ever enlarged; widths follow the display aspect ratio and are even, as 4:2:0 needs.
 
+use std::collections::BTreeMap;
+
 use streamgate_contract::plan::Ratio;
-use streamgate_contract::renditions::Rendition;
+use streamgate_contract::renditions::{Rendition, VideoCodec};
 
 /// The picture of a source as it is to be shown.
 #[derive(Clone, Copy, Debug)]
@@ -28,22 +30,34 @@ impl Picture {
 }
 
 /// One rung, ready to encode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
+    /// Codec.
+    pub codec: VideoCodec,
     /// Pixels, even.
     pub width: u32,
     /// Pixels, even.
     pub height: u32,
     /// Cap in kbit/s.
     pub max_kbps: u32,
-    /// x264 constant rate factor.
+    /// Constant rate factor.
     pub crf: u32,
+    /// Options of the encoder.
+    pub options: BTreeMap<String, String>,
 }
 
-/// Rungs of a source, tallest first. A source lower than every rung gets one rung of its own
-/// size with the settings of the lowest; a rung wanted twice is made once.
+/// Rungs of a source, tallest first, those of H.264 before other codecs. A source lower than every
+/// rung of a codec gets one of its own size with the settings of the lowest; a rung wanted twice is
+/// made once.
 pub fn ladder(source: Picture, wanted: &[Rendition]) -> Vec<Rung> {
-    let mut sorted: Vec<&Rendition> = wanted.iter().collect();
+    let of = |codec: &VideoCodec| {
+        let of_codec = wanted.iter().filter(|r| r.codec == *codec);
+        one_codec(source, of_codec.collect())
+    };
+    VideoCodec::ALL.iter().flat_map(of).collect()
+}
+
+fn one_codec(source: Picture, mut sorted: Vec<&Rendition>) -> Vec<Rung> {
     sorted.sort_by_key(|r| std::cmp::Reverse(r.height));
     sorted.dedup_by_key(|r| r.height);
     let fitting: Vec<Rung> = sorted
@@ -60,10 +74,12 @@ pub fn ladder(source: Picture, wanted: &[Rendition]) -> Vec<Rung> {
 fn rung(source: Picture, height: u32, wanted: &Rendition) -> Rung {
     let height = (height & !1).max(2);
     Rung {
+        codec: wanted.codec,
         width: width(source, height),
         height,
         max_kbps: wanted.max_kbps,
-        crf: wanted.crf,
+        crf: wanted.crf(),
+        options: wanted.options.clone(),
     }
 }
 
@@ -148,5 +164,18 @@ mod tests {
         let mut wanted = standard();
         wanted.extend(standard());
         assert_eq!(ladder(picture(1280, 720), &wanted).len(), 4);
+        wanted.push(Rendition::new(720, 900, VideoCodec::Av1));
+        wanted.push(Rendition::new(1080, 1_900, VideoCodec::Hevc));
+        let both = ladder(picture(1280, 720), &wanted);
+        let sizes: Vec<_> = both[4..]
+            .iter()
+            .map(|r| (r.codec, r.height, r.crf))
+            .collect();
+        let (hevc, av1) = (VideoCodec::Hevc, VideoCodec::Av1);
+        let expected = [
+            (hevc, 720, hevc.default_crf()),
+            (av1, 720, av1.default_crf()),
+        ];
+        assert_eq!(sizes, expected);
     }
 }

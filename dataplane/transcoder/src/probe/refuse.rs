@@ -1,7 +1,7 @@
 //! Reasons to refuse a source, each with its own word: what is not opened, not decoded, cut off
 //! or too large.
 
-use streamgate_contract::plan::{SourceFacts, SourceLimits};
+use streamgate_contract::plan::{SourceFacts, SourceLimits, VideoFacts};
 
 use crate::error::EngineError;
 use crate::plan::byte_map::PacketInfo;
@@ -77,19 +77,27 @@ pub(super) fn missing(
 
 /// Facts beyond the limits.
 pub(super) fn beyond(facts: &SourceFacts, limits: &SourceLimits) -> Result<(), EngineError> {
-    let video = &facts.video;
+    let seconds = facts.duration_milliseconds() / 1_000;
+    if seconds > limits.max_duration_seconds {
+        let most = limits.max_duration_seconds;
+        return Err(EngineError::LimitExceeded(format!(
+            "{seconds} s long, at most {most} s"
+        )));
+    }
+    match &facts.video {
+        Some(video) => beyond_pictures(video, limits),
+        None if facts.duration_milliseconds() == 0 => Err(EngineError::Empty("it has no sound")),
+        None => Ok(()),
+    }
+}
+
+fn beyond_pictures(video: &VideoFacts, limits: &SourceLimits) -> Result<(), EngineError> {
     let side = video.width.max(video.height);
-    let seconds = video.duration_milliseconds() / 1_000;
     let rate = video.frame_rate;
     let refused = if video.width < 2 || video.height < 2 {
         return Err(EngineError::Truncated("its picture has no size".into()));
     } else if side > limits.max_side {
         format!("a side of {side} pixels, at most {}", limits.max_side)
-    } else if seconds > limits.max_duration_seconds {
-        format!(
-            "{seconds} s long, at most {} s",
-            limits.max_duration_seconds
-        )
     } else if rate.num > rate.den.saturating_mul(limits.max_frame_rate.into()) {
         let (num, den) = (rate.num, rate.den);
         format!(

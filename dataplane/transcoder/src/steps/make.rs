@@ -1,27 +1,23 @@
 //! Makes a plan out of a scan: grid, ladder, tracks with their init segments, spans with their
 //! bytes. Encoders are opened with the real settings, so the init segments are the true ones.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 use streamgate_contract::ids::TrackId;
+use streamgate_contract::knobs;
 use streamgate_contract::plan::{
-    AudioFacts, Grid, Media, Plan, PlanRequest, SourceFacts, TrackPlan,
+    Grid, Media, Plan, PlanRequest, Ratio, SourceFacts, TrackPlan, VideoFacts,
 };
 
 use super::ranges;
 use crate::encode::{VideoEncoder, VideoSettings};
-use crate::engine;
 use crate::error::EngineError;
 use crate::events::Outbox;
-use crate::package::avc;
-use crate::plan::audio_cuts::{self, FRAME, RATE};
+use crate::plan::grid;
 use crate::plan::ladder::{Rung, ladder};
-use crate::plan::timeline::{Timeline, timeline};
-use crate::plan::{grid, language};
+use crate::plan::timeline::timeline;
 use crate::probe::Scan;
 use crate::source::Source;
-use crate::{audio, stills, video};
+use crate::{audio, engine, package, stills};
 
 /// A plan and the init segments of its tracks, in order.
 pub(super) struct Made {
@@ -37,45 +33,22 @@ pub(super) fn plan(
     outbox: &Outbox,
 ) -> Result<Made, EngineError> {
     refuse_unmet(request)?;
-    let facts = &scan.facts.video;
-    let grid = grid::grid(facts.frames, facts.frame_rate, &request.grid);
+    let facts = &scan.facts;
+    let grid = grid::grid(facts.grid_frames(), grid_rate(facts), &request.grid);
+    let (timescale, starts) = boundaries(facts, &grid)?;
+    let mut made = pictures(&scan, request, &grid, (timescale, &starts))?;
+    let boundaries = (starts.as_slice(), timescale);
+    made.extend(audio::tracks(source, &scan, &request.audio, boundaries)?);
+    let (tracks, inits) = made.into_iter().unzip();
     let mut plan = Plan {
         engine: engine::name()?.to_owned(),
         source: scan.facts.clone(),
         grid,
-        tracks: Vec::new(),
+        tracks,
         spans: Vec::new(),
         protected: outbox.protected(),
         stills: None,
     };
-    let mut inits = Vec::new();
-    let mut add = |(track, init): (TrackPlan, Vec<u8>)| {
-        plan.tracks.push(track);
-        inits.push(init);
-    };
-    let timeline =
-        timeline(facts).ok_or_else(|| EngineError::Truncated("its times do not rise".into()))?;
-    let starts = starts(&timeline, &scan.facts, &grid);
-    for rung in ladder(scan.picture, &request.renditions) {
-        add(video_track(
-            &scan.facts,
-            &grid,
-            (timeline.timescale, &starts),
-            rung,
-        )?);
-    }
-    let cuts = audio_cuts::cuts(&starts, timeline.timescale);
-    let mut names = BTreeMap::new();
-    for facts in &scan.facts.audio {
-        let language = language::bcp47(&facts.language);
-        let nth = names.entry(language.clone()).or_insert(0);
-        *nth += 1;
-        let id = match nth {
-            1 => format!("a-{language}-aac"),
-            n => format!("a-{language}-aac-{n}"),
-        };
-        add(audio_track(id, facts, request.audio.kbps, &cuts)?);
-    }
     plan.spans = ranges::spans(source, &scan, &plan)?;
     let inits = sealed(&mut plan, inits, outbox)?;
     let stills = stills(source, &plan);
@@ -95,10 +68,11 @@ fn stills(source: &Source, plan: &Plan) -> Option<stills::Made> {
         Media::Audio { .. } => None,
     });
     let tallest = sizes.max_by_key(|size| size.1)?;
+    let video = plan.source.video.as_ref()?;
     if plan.protected.is_some() {
         return None;
     }
-    let made = stills::make(source, &plan.source.video, tallest);
+    let made = stills::make(source, video, tallest);
     made.map_err(|error| eprintln!("no stills: {error}")).ok()
 }
 
@@ -119,11 +93,54 @@ fn sealed(
     Ok(sealed)
 }
 
+/// Frames a second of the grid: sound alone is cut in milliseconds.
+fn grid_rate(facts: &SourceFacts) -> Ratio {
+    let milliseconds = Ratio { num: 1_000, den: 1 };
+    facts.video.as_ref().map_or(milliseconds, |v| v.frame_rate)
+}
+
+/// The timescale of the video and when, in its ticks, segments start and the last one ends.
+fn boundaries(facts: &SourceFacts, grid: &Grid) -> Result<(u32, Vec<u64>), EngineError> {
+    let frames = facts.grid_frames();
+    let head = |n: u32| grid::segment(grid, frames, n).start;
+    let heads = (0..grid.segments).map(head).chain([frames]);
+    let Some(video) = &facts.video else {
+        return Ok((1_000, heads.collect()));
+    };
+    let timeline =
+        timeline(video).ok_or_else(|| EngineError::Truncated("its times do not rise".into()))?;
+    let starts = heads.map(|frame| timeline.at(frame)).collect();
+    Ok((timeline.timescale, starts))
+}
+
+type Tracks = Vec<(TrackPlan, Vec<u8>)>;
+
+/// The video tracks, if there are pictures.
+fn pictures(
+    scan: &Scan,
+    request: &PlanRequest,
+    grid: &Grid,
+    boundaries: (u32, &[u64]),
+) -> Result<Tracks, EngineError> {
+    let (Some(picture), Some(video)) = (scan.picture, &scan.facts.video) else {
+        return Ok(Tracks::new());
+    };
+    let rungs = ladder(picture, &request.renditions);
+    rungs
+        .into_iter()
+        .map(|rung| video_track(video, grid, boundaries, rung))
+        .collect()
+}
+
 fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {
     if request.renditions.is_empty() {
         return Err(EngineError::Settings(
             "the order names no renditions; name at least one".into(),
         ));
+    }
+    for rendition in &request.renditions {
+        let options = knobs::check(rendition.codec, &rendition.options);
+        options.map_err(|wrong| EngineError::Settings(wrong.to_string()))?;
     }
     match request
         .renditions
@@ -138,73 +155,43 @@ fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {
     }
 }
 
-/// Times of the segments' first pictures and of the end.
-fn starts(timeline: &Timeline, facts: &SourceFacts, grid: &Grid) -> Vec<u64> {
-    let head = |n: u32| grid::segment(grid, facts.video.frames, n).start;
-    (0..grid.segments)
-        .map(head)
-        .chain([facts.video.frames])
-        .map(|frame| timeline.at(frame))
-        .collect()
-}
-
 fn video_track(
-    facts: &SourceFacts,
+    video: &VideoFacts,
     grid: &Grid,
     (timescale, starts): (u32, &[u64]),
     rung: Rung,
 ) -> Result<(TrackPlan, Vec<u8>), EngineError> {
     let settings = VideoSettings {
+        codec: rung.codec,
         width: rung.width,
         height: rung.height,
         max_kbps: rung.max_kbps,
         crf: rung.crf,
-        rate: facts.video.frame_rate,
+        rate: video.frame_rate,
         gop_frames: grid.gop_frames,
         segment_frames: grid.segment_frames,
-        colour: facts.video.colour,
+        colour: video.colour,
+        options: rung.options,
     };
     let encoder = VideoEncoder::open(&settings)?;
-    let init = video::init_segment(&settings, &encoder, timescale)?;
+    let config = encoder.config(&settings)?;
+    let init = crate::video::init_segment(&settings, &config, timescale)?;
     let track = TrackPlan {
-        id: track_id(format!("v{}", rung.height))?,
-        codecs: avc::codecs(&encoder.config()?),
+        id: track_id(format!("v{}{}", rung.height, rung.codec.suffix()))?,
+        codecs: package::codecs(&settings, &config),
         timescale,
         init_sha256: hex::encode(Sha256::digest(&init)),
         init_bytes: init.len() as u64,
         media: Media::Video {
+            codec: rung.codec,
             width: rung.width,
             height: rung.height,
             max_kbps: rung.max_kbps,
             crf: rung.crf,
-            frame_rate: facts.video.frame_rate,
+            frame_rate: video.frame_rate,
+            options: settings.options,
         },
         starts: starts.to_vec(),
-    };
-    Ok((track, init))
-}
-
-fn audio_track(
-    id: String,
-    facts: &AudioFacts,
-    kbps: u32,
-    cuts: &[u64],
-) -> Result<(TrackPlan, Vec<u8>), EngineError> {
-    let encoder = audio::AacEncoder::open(kbps)?;
-    let init = audio::init_segment(&encoder, kbps, &facts.language)?;
-    let track = TrackPlan {
-        id: track_id(id)?,
-        codecs: "mp4a.40.2".to_owned(),
-        timescale: RATE,
-        init_sha256: hex::encode(Sha256::digest(&init)),
-        init_bytes: init.len() as u64,
-        media: Media::Audio {
-            kbps,
-            sample_rate: RATE,
-            channels: 2,
-            language: language::bcp47(&facts.language),
-        },
-        starts: cuts.iter().map(|cut| cut * FRAME).collect(),
     };
     Ok((track, init))
 }

@@ -2,7 +2,7 @@
 //! exactly what Encode will read from exactly those bytes; a container that turns out to need
 //! more (no index, its own ideas) gets the whole source rather than a `SourceHole` in the field.
 
-use streamgate_contract::plan::{ByteRange, Plan, SpanPlan, SpanWork};
+use streamgate_contract::plan::{ByteRange, Grid, Plan, SpanPlan, SpanWork, VideoFacts};
 
 use crate::decode::PacketFeed;
 use crate::error::EngineError;
@@ -17,7 +17,11 @@ pub(super) fn spans(
     scan: &Scan,
     plan: &Plan,
 ) -> Result<Vec<SpanPlan>, EngineError> {
-    let works = grid::works(&plan.grid, !plan.source.audio.is_empty());
+    let works = grid::works(
+        &plan.grid,
+        plan.source.video.is_some(),
+        !plan.source.audio.is_empty(),
+    );
     if plan.encodes_at_once() {
         let span = |work| SpanPlan {
             work,
@@ -29,7 +33,10 @@ pub(super) fn spans(
     for work in works {
         let fetched: u64 = spans.iter().map(|s| byte_map::total(&s.bytes)).sum();
         let bytes = match work {
-            SpanWork::Video { .. } => video(source, scan, plan, work),
+            SpanWork::Video { .. } => match &plan.source.video {
+                Some(facts) => video(source, scan, wanted(&plan.grid, facts, work), facts),
+                None => whole(source),
+            },
             SpanWork::Audio => audio(source, scan, fetched),
         };
         spans.push(SpanPlan { work, bytes });
@@ -45,7 +52,7 @@ fn whole(source: &Source) -> Vec<ByteRange> {
 }
 
 /// PTS of the frames that a video span decodes.
-fn wanted(plan: &Plan, work: SpanWork) -> &[i64] {
+fn wanted<'v>(grid: &Grid, video: &'v VideoFacts, work: SpanWork) -> &'v [i64] {
     let SpanWork::Video {
         first_chunk,
         chunks,
@@ -53,25 +60,23 @@ fn wanted(plan: &Plan, work: SpanWork) -> &[i64] {
     else {
         return &[];
     };
-    let video = &plan.source.video;
-    let start = grid::chunk(&plan.grid, video.frames, first_chunk).start;
+    let start = grid::chunk(grid, video.frames, first_chunk).start;
     let last = first_chunk + chunks.saturating_sub(1);
-    let end = grid::chunk(&plan.grid, video.frames, last).end;
+    let end = grid::chunk(grid, video.frames, last).end;
     let decoded = grid::with_roll(start..end, &video.treatment, video.frames);
     let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let range = index(decoded.start)..index(decoded.end);
     video.pts.get(range).unwrap_or_default()
 }
 
-fn video(source: &Source, scan: &Scan, plan: &Plan, work: SpanWork) -> Vec<ByteRange> {
-    let wanted = wanted(plan, work);
+fn video(source: &Source, scan: &Scan, wanted: &[i64], facts: &VideoFacts) -> Vec<ByteRange> {
     let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
         return whole(source);
     };
     let needed = byte_map::needed(&scan.video, &(*first..*last + 1));
     let packets: &[PacketInfo] = scan.video.get(needed).unwrap_or_default();
     let ranges = clip(byte_map::video(&scan.header, packets), source);
-    let stream = plan.source.video.stream as usize;
+    let stream = facts.stream as usize;
     let limited = source.limited(source.bytes(), &ranges);
     match read_video(&limited, stream, wanted) {
         Ok(()) => ranges,

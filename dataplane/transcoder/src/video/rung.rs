@@ -5,20 +5,21 @@ use std::ops::Range;
 use std::sync::mpsc::Receiver;
 
 use sha2::{Digest, Sha256};
-use streamgate_contract::plan::{Plan, TrackPlan};
+use streamgate_contract::plan::{Plan, TrackPlan, VideoFacts};
 
-use super::Work;
+use super::{Work, facts};
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::EngineError;
 use crate::events::Outbox;
 use crate::package::segment::{self, Sample};
-use crate::package::{avc, init};
+use crate::package::{self, init};
 use crate::plan::grid;
 use crate::plan::timeline::{Timeline, timeline};
 
 /// A rung and what it has to do.
 pub(super) struct Rung<'a> {
     plan: &'a Plan,
+    video: &'a VideoFacts,
     track: &'a TrackPlan,
     settings: VideoSettings,
     /// Chunks to encode, ascending.
@@ -44,13 +45,15 @@ impl<'a> Rung<'a> {
         todo: Vec<u32>,
         outbox: &'a Outbox,
     ) -> Result<Self, EngineError> {
+        let video = facts(plan)?;
         Ok(Self {
             plan,
+            video,
             track,
             settings,
             todo,
             outbox,
-            timeline: timeline(&plan.source.video)
+            timeline: timeline(video)
                 .ok_or_else(|| EngineError::Settings("the plan's times do not rise".into()))?,
         })
     }
@@ -91,7 +94,7 @@ impl<'a> Rung<'a> {
         Ok(Run {
             encoder,
             chunk,
-            frames: grid::chunk(grid, self.plan.source.video.frames, chunk),
+            frames: grid::chunk(grid, self.video.frames, chunk),
             segment,
             pictures: Vec::new(),
         })
@@ -99,7 +102,8 @@ impl<'a> Rung<'a> {
 
     /// The init segment this run would need must be the one that was published.
     fn check_init(&self, encoder: &VideoEncoder) -> Result<(), EngineError> {
-        let bytes = init_segment(&self.settings, encoder, self.track.timescale)?;
+        let config = encoder.config(&self.settings)?;
+        let bytes = init_segment(&self.settings, &config, self.track.timescale)?;
         let bytes = self.outbox.sealed_init(&self.track.id, bytes)?;
         if hex::encode(Sha256::digest(&bytes)) == self.track.init_sha256 {
             return Ok(());
@@ -132,10 +136,10 @@ impl<'a> Rung<'a> {
     fn drain(&self, run: &mut Run) -> Result<(), EngineError> {
         while let Some(encoded) = run.encoder.receive()? {
             run.pictures.push(encoded);
-            let frames = grid::segment(&self.plan.grid, self.plan.source.video.frames, run.segment);
+            let frames = grid::segment(&self.plan.grid, self.video.frames, run.segment);
             if run.pictures.len() as u64 == frames.end - frames.start {
                 let pictures = std::mem::take(&mut run.pictures);
-                let samples = self.samples(run, &frames, &pictures)?;
+                let samples = self.samples(run, &frames, pictures)?;
                 let bytes = segment::video(run.segment, self.timeline.at(frames.start), &samples)?;
                 self.outbox.segment(&self.track.id, run.segment, &bytes)?;
                 run.segment += 1;
@@ -149,7 +153,7 @@ impl<'a> Rung<'a> {
         &self,
         run: &Run,
         frames: &Range<u64>,
-        pictures: &[Encoded],
+        pictures: Vec<Encoded>,
     ) -> Result<Vec<Sample>, EngineError> {
         let mut samples = Vec::with_capacity(pictures.len());
         for (decode, picture) in frames.clone().zip(pictures) {
@@ -165,7 +169,7 @@ impl<'a> Rung<'a> {
             }
             let offset = self.timeline.at(shown) as i64 - self.timeline.at(decode) as i64;
             samples.push(Sample {
-                data: avc::sample(&picture.data),
+                data: package::sample(self.settings.codec, picture.data),
                 duration: small(self.timeline.at(decode + 1) - self.timeline.at(decode))?,
                 offset: small(offset)?,
                 sync: picture.key,
@@ -183,11 +187,12 @@ fn small<T, U: TryFrom<T>>(ticks: T) -> Result<U, EngineError> {
 /// The init segment of a rung.
 pub(crate) fn init_segment(
     settings: &VideoSettings,
-    encoder: &VideoEncoder,
+    config: &[u8],
     timescale: u32,
 ) -> Result<Vec<u8>, EngineError> {
     init::video(&init::VideoInit {
-        config: &encoder.config()?,
+        codec: settings.codec,
+        config,
         width: settings.width,
         height: settings.height,
         timescale,

@@ -119,3 +119,29 @@ pub fn psnr(source: &Path, filters: &str, made: &Path, (width, height): (u32, u3
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
     10.0 * (255.0_f64.powi(2) / mean).log10()
 }
+
+/// Loudest sample in dB of full scale.
+pub fn peak(file: &Path) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-i"])
+        .arg(file)
+        .args(["-map", "0:a:0", "-af", "volumedetect", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    let (_, rest) = text.split_once("max_volume: ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Captions that ride in the pictures (CEA-608), as SubRip.
+pub fn captions(file: &Path) -> String {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"])
+        .arg(format!("movie={}[out+subcc]", file.display()))
+        .args(["-map", "0:s", "-f", "srt", "-"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

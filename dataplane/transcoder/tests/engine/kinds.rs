@@ -1,10 +1,10 @@
 //! Kinds of source, made of real footage: each comes out with every picture at its time, upright,
 //! in the right shape and colours; held against what FFmpeg's command line makes of it.
 
-use streamgate_contract::plan::{Media, Plan, TrackPlan};
+use streamgate_contract::plan::{Media, Plan, TrackPlan, VideoFacts};
 use streamgate_contract::renditions::GridSettings;
 
-use crate::judge::{decoded_frames, joined, psnr, shown, times};
+use crate::judge::{captions, decoded_frames, joined, peak, psnr, shown, times};
 use crate::pod::{Files, footage, whole_output};
 
 /// Several chunks and spans even of three seconds.
@@ -38,6 +38,10 @@ fn check(name: &str, filters: &str, sizes: &[(u32, u32)]) -> (Plan, Files) {
     (plan, files)
 }
 
+fn video(plan: &Plan) -> &VideoFacts {
+    plan.source.video.as_ref().unwrap()
+}
+
 fn size(track: &TrackPlan) -> Option<(u32, u32)> {
     match track.media {
         Media::Video { width, height, .. } => Some((width, height)),
@@ -56,7 +60,7 @@ fn same_times(name: &str, made: &[f64], expected: &[f64]) {
 
 /// Audio tracks by id; each decodes to the length of the video, less than a frame over.
 fn sounds(plan: &Plan, files: &Files) -> Vec<String> {
-    let seconds = plan.source.video.duration_milliseconds() as f64 / 1_000.0;
+    let seconds = plan.source.duration_milliseconds() as f64 / 1_000.0;
     let audio = plan.tracks.iter().filter(|t| size(t).is_none());
     let check = |track: &TrackPlan| {
         let file = joined(track, files);
@@ -76,13 +80,13 @@ const SMALL: &[(u32, u32)] = &[(426, 240)];
 #[test]
 fn rotated_pictures_are_upright() {
     let (plan, _) = check("rotated.mp4", "null", &[(304, 540), (202, 360), (136, 240)]);
-    assert_eq!(plan.source.video.treatment.quarter_turns % 2, 1);
+    assert_eq!(video(&plan).treatment.quarter_turns % 2, 1);
 }
 
 #[test]
 fn variable_frame_rate_keeps_every_time() {
     let (plan, _) = check("vfr.mp4", "null", SMALL);
-    let pts = &plan.source.video.pts;
+    let pts = &video(&plan).pts;
     let steps: Vec<i64> = pts.windows(2).map(|w| w[1] - w[0]).collect();
     assert!(steps.iter().any(|s| *s != steps[0]), "the clip must vary");
 }
@@ -90,7 +94,7 @@ fn variable_frame_rate_keeps_every_time() {
 #[test]
 fn ten_bit_hevc_becomes_eight_bit_avc() {
     let (plan, _) = check("hevc-10bit.mp4", "null", SMALL);
-    assert_eq!(plan.source.video.codec, "hevc");
+    assert_eq!(video(&plan).codec, "hevc");
 }
 
 /// What FFmpeg's own filters make of a high dynamic range.
@@ -105,7 +109,7 @@ fn mapped(transfer: &str) -> String {
 #[test]
 fn hdr10_is_mapped_to_standard_range() {
     let (plan, _) = check("hdr10.mp4", &mapped("smpte2084"), SMALL);
-    let colour = plan.source.video.colour;
+    let colour = video(&plan).colour;
     assert_eq!(
         (colour.primaries, colour.transfer, colour.matrix),
         (1, 1, 1)
@@ -115,14 +119,14 @@ fn hdr10_is_mapped_to_standard_range() {
 #[test]
 fn hlg_is_mapped_to_standard_range() {
     let (plan, _) = check("hlg.mp4", &mapped("arib-std-b67"), SMALL);
-    assert_eq!(plan.source.video.treatment.tone_map, Some(18));
+    assert_eq!(video(&plan).treatment.tone_map, Some(18));
 }
 
 #[test]
 fn interlaced_pictures_are_made_whole() {
     let sizes = [(720, 540), (480, 360), (320, 240)];
     let (plan, _) = check("interlaced.ts", "bwdif=mode=send_frame", &sizes);
-    assert!(plan.source.video.treatment.deinterlace);
+    assert!(video(&plan).treatment.deinterlace);
 }
 
 #[test]
@@ -186,6 +190,50 @@ fn a_negative_start_is_the_start() {
 #[test]
 fn an_odd_duration_ends_in_a_short_segment() {
     let (plan, files) = check("odd-duration.mp4", "null", SMALL);
-    assert_eq!((plan.source.video.frames, plan.grid.segments), (68, 3));
+    assert_eq!((video(&plan).frames, plan.grid.segments), (68, 3));
     assert_eq!(sounds(&plan, &files).len(), 1);
+}
+
+#[test]
+fn sound_alone_is_cut_like_pictures() {
+    let (plan, files) = whole_output(&footage("audio-only.mp4"), short_grid());
+    assert!(plan.source.video.is_none() && plan.encodes_at_once());
+    assert_eq!((plan.grid.segments, plan.tracks.len()), (24, 1));
+    assert_eq!(sounds(&plan, &files), ["a-und-aac"]);
+}
+
+#[test]
+fn sound_alone_in_a_stream_that_begins_late_starts_at_its_first_sample() {
+    let (plan, files) = whole_output(&footage("audio-only.ts"), short_grid());
+    assert!(plan.source.start_microseconds() > 1_000_000);
+    assert_eq!(sounds(&plan, &files), ["a-und-aac", "a-de-aac"]);
+    let file = joined(&plan.tracks[0], &files);
+    let loudest = peak(file.path());
+    let original = peak(&footage("audio-only.ts"));
+    assert!((loudest - original).abs() < 1.5, "{loudest} {original}");
+}
+
+#[test]
+fn pictures_alone_have_no_audio_track() {
+    let (plan, files) = check("video-only.mkv", "null", WIDE);
+    assert!(plan.source.audio.is_empty() && sounds(&plan, &files).is_empty());
+    assert!(plan.tracks.iter().all(|t| size(t).is_some()));
+}
+
+#[test]
+fn an_index_at_the_head_or_the_end_makes_no_difference() {
+    let (_, end) = check("small.mp4", "null", WIDE);
+    let (_, head) = check("small-faststart.mp4", "null", WIDE);
+    assert!(end == head, "where the index is decides bytes");
+}
+
+#[test]
+fn captions_in_the_pictures_stay_in_them() {
+    let (plan, files) = check("cea608.ts", "null", WIDE);
+    assert!(sounds(&plan, &files).is_empty());
+    let expected = captions(&footage("cea608.ts"));
+    assert!(expected.contains("These are 608 captions"), "{expected}");
+    for track in &plan.tracks {
+        assert_eq!(captions(joined(track, &files).path()), expected);
+    }
 }

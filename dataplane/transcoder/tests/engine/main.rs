@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod codecs;
 mod determinism;
 mod hostile;
 mod judge;

@@ -32,7 +32,7 @@ fn check_boxes(track: &TrackPlan, files: &Files, priming: u64) {
 fn check_video(plan: &Plan, track: &TrackPlan, files: &Files) {
     check_boxes(track, files, 0);
     let file = joined(track, files);
-    let frames = plan.source.video.frames as usize;
+    let frames = plan.source.grid_frames() as usize;
     assert_eq!(decoded_frames(file.path()), frames, "{}", track.id);
     let times = times(file.path());
     let step = (track.starts.last().unwrap() / frames as u64) as i64;

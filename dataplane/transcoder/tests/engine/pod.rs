@@ -189,7 +189,12 @@ pub fn files(out: &Path) -> Files {
 
 /// Plans and does every span; init and media segments of the whole output.
 pub fn whole_output(source: &Path, grid: GridSettings) -> (Plan, Files) {
-    let planned = run(&plan_order(grid), source);
+    whole_output_of(&plan_order(grid), source)
+}
+
+/// The same by an order.
+pub fn whole_output_of(order: &Order, source: &Path) -> (Plan, Files) {
+    let planned = run(order, source);
     assert_eq!(planned.code, 0, "{:?}", planned.message);
     let plan = planned.plan();
     let mut files = planned.files;

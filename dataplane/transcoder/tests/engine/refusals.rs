@@ -12,7 +12,7 @@ fn each_bad_source_has_its_reason() {
     let table = [
         ("empty.mp4", "SourceEmpty"),
         ("not-a-video.mp4", "NotAVideo"),
-        ("audio-only.mp4", "NoVideoStream"),
+        ("subtitles-only.mkv", "NoMediaStream"),
         ("truncated.mp4", "SourceTruncated"),
         ("truncated-no-index.mp4", "SourceTruncated"),
         ("huffyuv.mkv", "UnsupportedCodec"),

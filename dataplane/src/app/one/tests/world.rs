@@ -177,6 +177,7 @@ impl World {
                 Role::Auth | Role::Gateway | Role::Cache | Role::Monitor => folder("none"),
                 _ => self._s3.credentials(),
             },
+            oidc_secrets: folder("none"),
             role_tokens: folder("tokens"),
             audit: folder("audit"),
             tls: folder("none"),
@@ -307,16 +308,20 @@ impl World {
         (status, answer.json().await.unwrap_or_default())
     }
 
-    /// Signs in through the gateway; the session's token.
+    /// Signs in through the gateway as a browser does; the session's token.
     pub async fn sign_in(&self, account: &Account) -> String {
         let address = json!({"address": account.wallet().to_string()});
         let challenge = self.request(Method::POST, "/api/v1/auth/challenge");
-        let (status, challenge) = self.ask(challenge.json(&address)).await;
-        assert_eq!(status, 200, "{challenge}");
+        let challenge = challenge.json(&address).send().await.unwrap();
+        assert_eq!(challenge.status(), 200);
+        let cookie = challenge.headers()["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        let challenge: Value = challenge.json().await.unwrap();
         let message = challenge["message"].as_str().unwrap();
         let login = json!({"message": message, "signature": text(&account.sign(message))});
         let request = self.request(Method::POST, "/api/v1/auth/login");
-        let (status, session) = self.ask(request.json(&login)).await;
+        let request = request.header("cookie", cookie).json(&login);
+        let (status, session) = self.ask(request).await;
         assert_eq!(status, 200, "{session}");
         session["token"].as_str().unwrap().to_owned()
     }

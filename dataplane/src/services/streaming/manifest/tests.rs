@@ -1,5 +1,7 @@
 //! The manifest against golden text, and while it grows.
 
+use streamgate_contract::renditions::VideoCodec;
+
 use super::*;
 use crate::services::streaming::playlist::fixtures::{all, protected, tracks};
 
@@ -73,6 +75,15 @@ fn rungs_on_one_grid_are_one_choice_and_each_language_is_another() {
     assert_eq!(text.matches("<AdaptationSet ").count(), 3);
     let video = text.split("</AdaptationSet>").next().unwrap();
     assert_eq!(video.matches("<Representation ").count(), 2);
+    let Media::Video { codec, .. } = &mut plans[2].media else {
+        unreachable!()
+    };
+    *codec = VideoCodec::Av1;
+    let text = mpd(&View::new(plans.clone(), &all(&plans), 0)).unwrap();
+    assert_eq!(text.matches("<AdaptationSet ").count(), 4, "another codec");
+    if let Media::Video { codec, .. } = &mut plans[2].media {
+        *codec = VideoCodec::H264;
+    }
     plans[2].starts[1] += 1;
     let text = mpd(&View::new(plans.clone(), &all(&plans), 0)).unwrap();
     assert_eq!(text.matches("<AdaptationSet ").count(), 4, "another grid");

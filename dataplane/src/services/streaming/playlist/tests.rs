@@ -225,6 +225,79 @@ fn a_language_cannot_break_out_of_its_quotes() {
     );
 }
 
+/// Tracks with one more of sound: that of `stream` in another codec or language.
+fn with_sound(id: &str, codecs: &str, stream: u32, channels: u32) -> Vec<TrackPlan> {
+    let mut tracks = tracks();
+    let mut more = tracks[1].clone();
+    (more.id, more.codecs) = (id.parse().unwrap(), codecs.into());
+    if let Media::Audio {
+        stream: of,
+        channels: count,
+        ..
+    } = &mut more.media
+    {
+        (*of, *count) = (stream, channels);
+    }
+    tracks.push(more);
+    tracks
+}
+
+#[test]
+fn codecs_of_sound_are_groups_with_the_same_members() {
+    let mut tracks = with_sound("a-de-aac", "mp4a.40.2", 7, 2);
+    tracks.push(with_sound("a-en-eac3", "ec-3", 0, 6).remove(2));
+    let text = master(&View::new(tracks.clone(), &all(&tracks), 0)).unwrap();
+    let master = parse_master_playlist_res(text.as_bytes()).unwrap();
+    let members: Vec<(&str, &str, &str)> = master
+        .alternatives
+        .iter()
+        .map(|a| {
+            (
+                a.group_id.as_str(),
+                a.name.as_str(),
+                a.uri.as_deref().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("audio", "a-en-aac", "a-en-aac.m3u8"),
+        ("audio", "a-de-aac", "a-de-aac.m3u8"),
+        ("audio-ec-3", "a-en-aac", "a-en-eac3.m3u8"),
+        ("audio-ec-3", "a-de-aac", "a-de-aac.m3u8"),
+    ];
+    assert_eq!(members, expected);
+    let variants: Vec<_> = master
+        .variants
+        .iter()
+        .filter(|v| !v.is_i_frame)
+        .map(|v| (v.audio.as_deref().unwrap(), v.codecs.as_deref().unwrap()))
+        .collect();
+    let codecs = "avc1.64001f,ec-3,mp4a.40.2";
+    assert_eq!(
+        variants,
+        [("audio", "avc1.64001f,mp4a.40.2"), ("audio-ec-3", codecs)]
+    );
+}
+
+#[test]
+fn sound_alone_is_a_variant_with_its_other_languages() {
+    let mut tracks = with_sound("a-de-aac", "mp4a.40.2", 7, 2);
+    tracks.remove(0);
+    let view = View::new(tracks.clone(), &all(&tracks), 0);
+    let expected = "#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"a-en-aac\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"a-de-aac\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a-de-aac.m3u8\"
+#EXT-X-STREAM-INF:BANDWIDTH=2016,AVERAGE-BANDWIDTH=2005,CODECS=\"mp4a.40.2\",AUDIO=\"audio\"
+a-en-aac.m3u8
+";
+    assert_eq!(master(&view).unwrap(), expected);
+    parse_master_playlist_res(expected.as_bytes()).unwrap();
+    assert!(text_of(&view, "a-en-aac").unwrap().ends_with("ENDLIST\n"));
+    assert_eq!(iframes(&view, &"a-en-aac".parse().unwrap()), None);
+}
+
 proptest! {
     /// Segments are committed in any order; after each, the lines before still stand.
     #[test]

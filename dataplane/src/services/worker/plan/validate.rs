@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use streamgate_contract::plan::{
-    ByteRange, Grid, Media, Plan, Ratio, SourceLimits, SpanPlan, SpanWork, TrackPlan, VideoFacts,
+    ByteRange, Grid, Media, Plan, Ratio, SourceFacts, SourceLimits, SpanPlan, SpanWork, TrackPlan,
+    VideoFacts,
 };
 use streamgate_contract::stills::{Still, Stills};
 
@@ -35,8 +36,12 @@ fn ensure(holds: bool, otherwise: &'static str) -> Check {
 pub(super) fn plan(plan: &Plan, limits: &SourceLimits) -> Check {
     let engine = (1..=256).contains(&plan.engine.len());
     ensure(engine, "the engine's name is empty or too long")?;
-    source(&plan.source.video, limits)?;
-    grid(&plan.grid, plan.source.video.frames)?;
+    match &plan.source.video {
+        Some(video) => pictures(video)?,
+        None => ensure(!plan.source.audio.is_empty(), "its source has no stream")?,
+    }
+    source(&plan.source, limits)?;
+    grid(&plan.grid, plan.source.grid_frames())?;
     tracks(plan)?;
     plan.stills.as_ref().map_or(Ok(()), stills)?;
     spans(plan)
@@ -47,23 +52,32 @@ fn is_sane(ratio: Ratio) -> bool {
     sane.contains(&ratio.num) && sane.contains(&ratio.den)
 }
 
-fn source(video: &VideoFacts, limits: &SourceLimits) -> Check {
+fn source(source: &SourceFacts, limits: &SourceLimits) -> Check {
+    let sides = 1..=limits.max_side;
+    let fits = |v: &VideoFacts| sides.contains(&v.width) && sides.contains(&v.height);
+    let picture = source.video.as_ref().is_none_or(fits);
+    ensure(picture, "the picture is larger than the limit")?;
+    let heard = source.audio.iter().all(|a| {
+        let sane = |time: i64| (-MAX_TICKS..=MAX_TICKS).contains(&time);
+        sane(a.start_microseconds) && sane(a.end_microseconds)
+    });
+    ensure(heard, "a time of its sound is out of bounds")?;
+    // The engine refuses a source beyond the limit; a little more is a matter of rounding.
+    let longest = limits.max_duration_seconds.saturating_add(10);
+    let short = source.duration_milliseconds() / 1_000 <= longest;
+    ensure(short, "the source is longer than the limit")
+}
+
+fn pictures(video: &VideoFacts) -> Check {
     let ratios = is_sane(video.frame_rate) && is_sane(video.time_base);
     ensure(ratios, "a rate or time base is out of bounds")?;
-    let sides = 1..=limits.max_side;
-    let picture = sides.contains(&video.width) && sides.contains(&video.height);
-    ensure(picture, "the picture is larger than the limit")?;
     let counted = video.frames >= 1 && video.frames == video.pts.len() as u64;
     ensure(counted, "its times are not as many as its frames")?;
     let ends = video.pts.iter().chain([&video.end_pts]);
     let bounded = ends
         .clone()
         .all(|pts| (-MAX_TICKS..=MAX_TICKS).contains(pts));
-    ensure(bounded && ends.is_sorted(), "its times do not rise")?;
-    // The engine refuses a source beyond the limit; a little more is a matter of rounding.
-    let longest = limits.max_duration_seconds.saturating_add(10);
-    let short = video.duration_milliseconds() / 1_000 <= longest;
-    ensure(short, "the source is longer than the limit")
+    ensure(bounded && ends.is_sorted(), "its times do not rise")
 }
 
 fn grid(grid: &Grid, frames: u64) -> Check {
@@ -96,9 +110,10 @@ fn tracks(plan: &Plan) -> Check {
     let media = !Still::ALL.into_iter().any(still);
     ensure(media, "a track has the name of a still image")?;
     let sound = tracks.iter().filter(|track| !is_video(track)).count();
-    ensure(sound < tracks.len(), "it has no video track")?;
+    let pictures = plan.source.video.is_some() == (sound < tracks.len());
+    ensure(pictures, "its video tracks and its source's differ")?;
     ensure(
-        sound == plan.source.audio.len(),
+        sound >= plan.source.audio.len() && (sound == 0) == plan.source.audio.is_empty(),
         "its audio tracks and its source's differ",
     )?;
     tracks
@@ -174,10 +189,11 @@ fn spans(plan: &Plan) -> Check {
         }
         bytes(span, plan.source.bytes)?;
     }
-    ensure(
-        next == plan.grid.chunks(),
-        "its spans do not cover every chunk",
-    )
+    let chunks = match plan.source.video {
+        Some(_) => plan.grid.chunks(),
+        None => 0,
+    };
+    ensure(next == chunks, "its spans do not cover every chunk")
 }
 
 /// Ascending, disjoint, inside the source.
@@ -268,10 +284,14 @@ mod tests {
 
     #[test]
     fn numbers_that_cannot_be_reckoned_with_are_refused() {
-        refused(|p| p.source.video.end_pts = i64::MAX);
-        refused(|p| p.source.video.pts[0] = i64::MIN);
-        refused(|p| p.source.video.time_base.den = 0);
-        refused(|p| p.source.video.frames = 1);
+        fn video(plan: &mut Plan) -> &mut VideoFacts {
+            plan.source.video.as_mut().unwrap()
+        }
+        refused(|p| video(p).end_pts = i64::MAX);
+        refused(|p| video(p).pts[0] = i64::MIN);
+        refused(|p| video(p).time_base.den = 0);
+        refused(|p| video(p).frames = 1);
+        refused(|p| p.source.audio[0].end_microseconds = i64::MAX);
         refused(|p| p.grid.segment_frames = 0);
         refused(|p| p.grid.segments = u32::MAX);
         refused(|p| p.tracks[0].starts[1] = u64::MAX);
@@ -279,5 +299,34 @@ mod tests {
         refused(|p| p.tracks[0].init_sha256.make_ascii_uppercase());
         refused(|p| p.tracks[1].id = p.tracks[0].id.clone());
         refused(|p| p.tracks.clear());
+    }
+
+    /// The same plan of a source without pictures, 24 s in milliseconds.
+    fn sound_alone(plan: &mut Plan) {
+        plan.source.video = None;
+        plan.source.audio[0].end_microseconds = 24_000_000;
+        plan.tracks.retain(|track| !is_video(track));
+        plan.spans.retain(|span| span.work == SpanWork::Audio);
+        (plan.grid.gop_frames, plan.grid.segment_frames) = (2_000, 4_000);
+    }
+
+    #[test]
+    fn sound_alone_is_a_plan_and_must_not_name_pictures() {
+        let mut sound = testing::plan();
+        sound_alone(&mut sound);
+        assert_eq!(plan(&sound, &SourceLimits::default()), Ok(()));
+        refused(|p| p.source.video = None);
+        let words = "its video tracks and its source's differ";
+        let named = |p: &mut Plan| {
+            let picture = p.tracks[0].clone();
+            sound_alone(p);
+            p.tracks.insert(0, picture);
+        };
+        assert_eq!(refused(named), words);
+        let silent = |p: &mut Plan| {
+            sound_alone(p);
+            p.source.audio.clear();
+        };
+        assert_eq!(refused(silent), "its source has no stream");
     }
 }

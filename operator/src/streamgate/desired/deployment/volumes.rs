@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use streamgate_contract::config::{
-    DATA_DIR, KEY_FILES, KEYS_DIR, OBJECT_URL_KEY, PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY,
+    DATA_DIR, KEY_FILES, KEYS_DIR, OBJECT_URL_KEY, OIDC_SECRET, OIDC_SECRETS_DIR,
+    PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY,
     S3_CREDENTIALS_DIR, SESSION_KEY, TLS_DIR,
 };
 use streamgate_contract::peers::{
@@ -147,6 +148,12 @@ fn sources(gate: &ValidatedGate, role: Role) -> Vec<VolumeProjection> {
     if let (true, Some(store)) = (is_public(role), &spec.limits.shared_store) {
         sources.push(url(&store.secret_name, &store.key, SHARED_STORE_URL));
     }
+    for provider in spec.auth.oidc.iter().filter(|_| signs_in(role)) {
+        if let Some(name) = &provider.client_secret_name {
+            let folder = format!("{OIDC_SECRETS_DIR}/{}", provider.name);
+            sources.push(secret(name, &[OIDC_SECRET], &folder));
+        }
+    }
     sources
 }
 
@@ -164,6 +171,10 @@ fn keys(role: Role) -> &'static [&'static str] {
 
 fn is_public(role: Role) -> bool {
     matches!(role, Role::All | Role::Gateway)
+}
+
+fn signs_in(role: Role) -> bool {
+    matches!(role, Role::All | Role::Auth)
 }
 
 fn has_store(role: Role) -> bool {
