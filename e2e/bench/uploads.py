@@ -223,11 +223,9 @@ class Client:
     def send_file(self, path, file, checksum=None):
         """All of a file, from page cache to socket."""
         with self.connect() as connection:
-            size = os.fstat(file).st_size
-            connection.sendall(self.patching(path, 0, size, checksum))
-            sent = 0
-            while sent < size:
-                sent += os.sendfile(connection.fileno(), file, sent, min(size - sent, 1 << 20))
+            connection.sendall(self.patching(path, 0, os.fstat(file).st_size, checksum))
+            with os.fdopen(os.dup(file), "rb") as bytes_of_it:
+                connection.sendfile(bytes_of_it)
             return self.answer(connection)
 
 

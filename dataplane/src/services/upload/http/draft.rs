@@ -213,17 +213,6 @@ pub async fn append(
     }
 }
 
-/// Ends an upload.
-pub async fn cancel(
-    State(service): Service,
-    caller: Caller,
-    Named(id): Named<String>,
-) -> Result<Response, Problem> {
-    let who = caller.signed_in()?;
-    service.terminate(who, &parse_id(&id)?).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
 fn received(
     offset: u64,
     completes: bool,

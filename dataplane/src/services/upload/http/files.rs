@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 
 use super::headers::{plain, text};
-use super::{Service, draft, render};
+use super::{Service, draft, render, terminate};
 use crate::error::{Kind, Problem};
 use crate::layers::authenticate::Caller;
 use crate::ports::catalog::uploads::UploadKind;
@@ -38,7 +38,7 @@ pub fn routes() -> Router<Arc<UploadService>> {
     let one = head(draft::offset)
         .get(draft::offset)
         .patch(draft::append)
-        .delete(draft::cancel);
+        .delete(terminate);
     Router::new()
         .route(PATH, files)
         .route(&format!("{PATH}/{{id}}"), one)
