@@ -44,6 +44,10 @@ class Apart:
     def change(self, spec):
         kube.kubectl("patch", "streamgates", NAME, "-n", NAMESPACE, "--type=merge", "-p", json.dumps({"spec": spec}))
 
+    def log(self):
+        """The level of the logs as the gate has it."""
+        return kube.get("streamgate", NAME, NAMESPACE)["spec"].get("log", "info")
+
     def signed_in(self, account):
         gate = Gate(self.url)
         gate.sign_in(self.scene.chain, account)

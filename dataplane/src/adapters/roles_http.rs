@@ -15,7 +15,7 @@ use streamgate_contract::peers::ROLE_TOKEN;
 use streamgate_contract::roles::Role;
 
 use crate::ports::Source;
-use crate::ports::peers::{Body, Upstream, UpstreamError};
+use crate::ports::peers::{Body, Meanwhile, Upstream, UpstreamError};
 
 mod connect;
 mod tokens;
@@ -72,7 +72,15 @@ impl HttpRoles {
         parts.headers.remove(http::header::HOST);
         let token: HeaderValue = self.tokens.token(role)?;
         parts.headers.insert(ROLE_TOKEN, token);
-        Ok(http::Request::from_parts(parts, body))
+        let meanwhile = parts.extensions.remove::<Meanwhile>();
+        let mut request = http::Request::from_parts(parts, body);
+        if let Some(Meanwhile(told)) = meanwhile {
+            hyper::ext::on_informational(&mut request, move |response| {
+                // Whoever does not listen fast enough hears less.
+                let _ = told.try_send((response.status(), response.headers().clone()));
+            });
+        }
+        Ok(request)
     }
 }
 

@@ -199,6 +199,7 @@ async fn open(
     let health = admin(start, needs, Path::new("/"), tasks).await?;
     let gate = &start.config.gate;
     let peers = ClusterPeers::new(start.client()?, gate, role, start.clock.clone());
+    peers.prepare().await;
     let peers: Arc<dyn Peers> = Arc::new(peers);
     let door = |open_to| from_fn_with_state(Door::new(peers.clone(), open_to), admit);
     let ready = Router::new().route(READY_PATH, get(health::readyz));

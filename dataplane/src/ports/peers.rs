@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use streamgate_contract::roles::Role;
+use tokio::sync::mpsc;
 
 use super::Source;
 use super::jobs::TokenError;
@@ -17,6 +19,11 @@ pub trait Peers: Send + Sync {
 
 /// Bytes on their way, with the trailers behind them.
 pub type Body = UnsyncBoxBody<Bytes, Source>;
+
+/// Extension of a request: where go the interim responses (1xx) that come before its answer. What
+/// finds no room there is lost, as interim responses may be.
+#[derive(Clone, Debug)]
+pub struct Meanwhile(pub mpsc::Sender<(StatusCode, HeaderMap)>);
 
 /// Why another role gave no answer.
 #[derive(Debug, thiserror::Error)]

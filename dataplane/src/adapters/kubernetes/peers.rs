@@ -43,6 +43,11 @@ impl ClusterPeers {
         }
     }
 
+    /// Fetches what tokens are verified with, so that the first to ask need not wait for it.
+    pub async fn prepare(&self) {
+        self.tokens.prepare().await;
+    }
+
     async fn verified(&self, token: &str) -> Result<(Role, UnixSeconds), TokenError> {
         let bearer = self.tokens.bearer(token).await?;
         let own = bearer.pod.namespace == self.namespace;

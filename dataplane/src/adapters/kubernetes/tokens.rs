@@ -15,6 +15,8 @@ use crate::ports::jobs::{Pod, PodTokens, TokenError};
 
 /// Seconds between two fetches.
 const FETCH_PAUSE: i64 = 10;
+/// The same while there are no keys at all: nobody can come in before there are.
+const FIRST_PAUSE: i64 = 1;
 /// Seconds after which keys are fetched again though nobody missed one: a key that the cluster
 /// withdrew must not be believed for ever.
 const MAX_AGE: i64 = 300;
@@ -53,6 +55,10 @@ impl ClusterTokens {
     /// Fetches the keys unless that happened less than `pause` seconds ago.
     async fn refresh(&self, mut fetched: Fetched<'_>, pause: i64) -> Result<(), Source> {
         let now = self.clock.now();
+        let pause = match self.known().await {
+            Some(_) => pause,
+            None => pause.min(FIRST_PAUSE),
+        };
         if fetched.is_some_and(|then| now < then.saturating_add(pause)) {
             return Ok(());
         }
@@ -71,6 +77,14 @@ impl ClusterTokens {
     async fn document(&self, path: &str) -> Result<String, Source> {
         let request = http::Request::get(path).body(Vec::new())?;
         Ok(self.client.request_text(request).await?)
+    }
+
+    /// Fetches the keys, so that nobody has to wait for them.
+    pub(super) async fn prepare(&self) {
+        let fetched = self.fetched.lock().await;
+        if let Err(error) = self.refresh(fetched, FETCH_PAUSE).await {
+            tracing::warn!(%error, "cannot fetch the cluster's token keys; trying again later");
+        }
     }
 
     async fn try_known(&self, token: &str) -> Result<Bearer, Refusal> {

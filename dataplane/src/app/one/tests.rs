@@ -13,6 +13,7 @@ use super::*;
 use crate::services::auth::fixture::owner;
 
 mod cluster;
+mod through;
 mod world;
 
 use world::{LEASE, World, fan};

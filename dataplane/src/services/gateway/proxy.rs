@@ -19,7 +19,10 @@ use crate::layers::client_address::Peer;
 use crate::layers::routes::{self, Class};
 use crate::ports::peers::{Body, Upstream, UpstreamError};
 
+use self::meanwhile::Relay;
+
 mod headers;
+mod meanwhile;
 
 /// Longest wait for the head of an answer to a player: it asks again sooner than people wait.
 const PLAYBACK: Duration = Duration::from_secs(15);
@@ -60,6 +63,7 @@ impl Proxy {
 
     async fn ask(&self, role: Role, request: Request) -> Result<Response, UpstreamError> {
         let (mut head, body) = request.into_parts();
+        let relay = head.extensions.get().map(Relay::new);
         self.clean(&mut head);
         // Only what changes nothing and can be sent again is sent again.
         let again = match harmless(&head) && body.is_end_stream() {
@@ -68,7 +72,11 @@ impl Proxy {
         };
         let body = body.map_err(Into::into).boxed_unsync();
         let first = http::Request::from_parts(head, body);
-        let answer = match (self.roles.send(role, first).await, again) {
+        let first = match relay {
+            Some(relay) => relay.during(first, |first| self.roles.send(role, first)).await,
+            None => self.roles.send(role, first).await,
+        };
+        let answer = match (first, again) {
             (Err(UpstreamError::Broken { .. }), Some(again)) => {
                 self.roles.send(role, again).await?
             }

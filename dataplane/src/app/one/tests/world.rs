@@ -277,9 +277,14 @@ impl World {
             .set(runs.map(|(_, pod)| pod.args.internal).collect());
     }
 
+    /// Where the gateway listens.
+    pub fn gateway(&self) -> SocketAddr {
+        self.pods[&(Role::Gateway, 0)].args.public
+    }
+
     /// A request to the gateway.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let gateway = self.pods[&(Role::Gateway, 0)].args.public;
+        let gateway = self.gateway();
         self.client
             .request(method, format!("http://{gateway}{path}"))
     }
