@@ -8,7 +8,9 @@ use streamgate_contract::config::RoleConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::make::{Asked,auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker};
+use super::make::{
+    Asked, auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
+};
 use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;

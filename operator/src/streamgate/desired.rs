@@ -6,6 +6,7 @@ mod deployment;
 mod disruption_budget;
 mod grants;
 mod metadata;
+mod network_policy;
 mod rights;
 mod scale;
 mod service_account;

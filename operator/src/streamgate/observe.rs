@@ -12,6 +12,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{self as rbac, RoleBinding};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -55,6 +56,8 @@ pub struct Children {
     pub services: Store<Service>,
     /// Disruption budgets.
     pub budgets: Store<PodDisruptionBudget>,
+    /// Who may connect to the pods.
+    pub network_policies: Store<NetworkPolicy>,
     /// Autoscalers.
     pub autoscalers: Store<HorizontalPodAutoscaler>,
     /// Pods of the gates; no job pods.
@@ -81,6 +84,7 @@ pub fn children(context: &Context) -> (Children, BoxStream<'static, ObjectRef<St
         deployments: watched(context, &mut touched),
         services: watched(context, &mut touched),
         budgets: watched(context, &mut touched),
+        network_policies: watched(context, &mut touched),
         autoscalers: watched(context, &mut touched),
         pods: pods(context, &mut touched),
         keys: Arc::default(),
@@ -141,6 +145,7 @@ impl Children {
         let _ = self.deployments.wait_until_ready().await;
         let _ = self.services.wait_until_ready().await;
         let _ = self.budgets.wait_until_ready().await;
+        let _ = self.network_policies.wait_until_ready().await;
         let _ = self.autoscalers.wait_until_ready().await;
         let _ = self.pods.wait_until_ready().await;
     }

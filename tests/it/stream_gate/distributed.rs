@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
 
@@ -67,6 +68,7 @@ async fn every_role_has_its_children(client: &Client) -> Result<()> {
             "PodDisruptionBudget",
             list::<PodDisruptionBudget>(client).await?,
         ),
+        ("NetworkPolicy", list::<NetworkPolicy>(client).await?),
         ("ServiceAccount", list::<ServiceAccount>(client).await?),
     ] {
         assert_eq!(names(found), roles, "{kind}");

@@ -73,7 +73,11 @@ impl Proxy {
         let body = body.map_err(Into::into).boxed_unsync();
         let first = http::Request::from_parts(head, body);
         let first = match relay {
-            Some(relay) => relay.during(first, |first| self.roles.send(role, first)).await,
+            Some(relay) => {
+                relay
+                    .during(first, |first| self.roles.send(role, first))
+                    .await
+            }
             None => self.roles.send(role, first).await,
         };
         let answer = match (first, again) {

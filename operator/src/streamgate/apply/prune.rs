@@ -31,6 +31,7 @@ pub(super) async fn prune(
     pruned.rest(&children.autoscalers, &pods).await?;
     pruned.rest(&children.deployments, &pods).await?;
     pruned.rest(&children.budgets, &pods).await?;
+    pruned.rest(&children.network_policies, &pods).await?;
     pruned.rest(&children.role_bindings, &rights).await?;
     pruned.rest(&children.roles, &rights).await?;
     pruned

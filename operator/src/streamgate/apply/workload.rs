@@ -27,6 +27,7 @@ pub(super) async fn make(
         deployment,
         autoscaler,
         disruption_budget,
+        network_policy,
         services,
     } = workload;
     ensure(context, &children.service_accounts, service_account).await?;
@@ -35,6 +36,7 @@ pub(super) async fn make(
         ensure(context, &children.role_bindings, binding).await?;
     }
     ensure(context, &children.budgets, disruption_budget).await?;
+    ensure(context, &children.network_policies, network_policy).await?;
     for service in services {
         if is_new(children, service) {
             ensure(context, &children.services, service).await?;

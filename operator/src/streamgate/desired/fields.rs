@@ -156,7 +156,7 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         (
             "allowedNamespaces[]",
             json!("team-b"),
-            Children(&["ConfigMap", "Deployment", "grant"]),
+            Children(&["ConfigMap", "Deployment", "NetworkPolicy", "grant"]),
         ),
         ("dataPolicy", json!("Retain"), Children(&["data owner"])),
         ("paused", json!(true), Ready("Paused")),

@@ -45,6 +45,7 @@ fn of_workload(workload: &Workload) -> Vec<(String, String)> {
         deployment,
         autoscaler,
         disruption_budget,
+        network_policy,
         services,
     } = workload;
     let named = |kind: &str| match role {
@@ -61,6 +62,7 @@ fn of_workload(workload: &Workload) -> Vec<(String, String)> {
         documents.push((named("HorizontalPodAutoscaler"), yaml(autoscaler)));
     }
     documents.push((named("PodDisruptionBudget"), yaml(disruption_budget)));
+    documents.push((named("NetworkPolicy"), yaml(network_policy)));
     for service in services {
         let name = service.metadata.name.as_deref().unwrap_or_default();
         let of = name.rsplit('-').next().unwrap_or_default();

@@ -3,13 +3,16 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role as Rights, RoleBinding};
 use streamgate_contract::peers::ROLES;
 use streamgate_contract::roles::Role;
 use streamgate_crds::stream_gate::Topology;
 
-use super::{deployment, disruption_budget, rights, scale, service_account, services};
+use super::{
+    deployment, disruption_budget, network_policy, rights, scale, service_account, services,
+};
 use crate::context::Settings;
 use crate::streamgate::validate::ValidatedGate;
 
@@ -29,6 +32,8 @@ pub struct Workload {
     pub autoscaler: Option<HorizontalPodAutoscaler>,
     /// Keeps a drain from taking several of them at once.
     pub disruption_budget: PodDisruptionBudget,
+    /// Says who may connect to them.
+    pub network_policy: NetworkPolicy,
     /// What leads to them.
     pub services: Vec<Service>,
 }
@@ -54,6 +59,7 @@ pub fn workloads(
             deployment: deployment::deployment(gate, *role, &component, settings, version, config),
             autoscaler: scale::autoscaler(gate, *role, &component),
             disruption_budget: disruption_budget::disruption_budget(gate, *role),
+            network_policy: network_policy::network_policy(gate, *role),
             services: services::services(gate, *role),
         }
     };

@@ -8,9 +8,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use streamgate_contract::config::{
-    DATA_DIR, KEY_FILES, KEYS_DIR, OBJECT_URL_KEY, OIDC_SECRET, OIDC_SECRETS_DIR,
-    PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY,
-    S3_CREDENTIALS_DIR, SESSION_KEY, TLS_DIR,
+    DATA_DIR, KEY_FILES, KEYS_DIR, OBJECT_URL_KEY, OIDC_SECRET, OIDC_SECRETS_DIR, PLAYBACK_KEY,
+    PLAYBACK_PUBLIC_KEY, S3_CREDENTIALS_DIR, SESSION_KEY, TLS_DIR,
 };
 use streamgate_contract::peers::{
     DATABASE_URL, ROLE_TOKENS_DIR, SHARED_STORE_URL, URLS_DIR, audience, callees,
