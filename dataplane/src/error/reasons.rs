@@ -1,10 +1,11 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 137] = [
+pub const REASONS: [&str; 142] = [
     "AdminRequired",
     "AuditUnavailable",
     "AuthUnreachable",
+    "BalanceRequired",
     "BindingRequired",
     "BodyCut",
     "BodyMismatch",
@@ -19,6 +20,7 @@ pub const REASONS: [&str; 137] = [
     "ChecksumMismatch",
     "ClaimRequired",
     "CodeRefused",
+    "ConditionRequired",
     "Conflict",
     "CreatorRequired",
     "DigestRequired",
@@ -80,6 +82,7 @@ pub const REASONS: [&str; 137] = [
     "NotJson",
     "NotMedia",
     "NotOffered",
+    "NotOnAllowList",
     "NotPlanned",
     "NotPlayable",
     "NotReady",
@@ -92,12 +95,14 @@ pub const REASONS: [&str; 137] = [
     "Overloaded",
     "OwnerOnly",
     "PreconditionFailed",
+    "ProofRequired",
     "ProviderUnavailable",
     "QuorumNotReached",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",
     "RefreshOver",
+    "RequirementsNotMet",
     "Restarting",
     "RoleFailed",
     "RoleNotAllowed",
@@ -167,6 +172,19 @@ mod tests {
         Some(word.to_owned())
     }
 
+    /// The words that say which kind of rule somebody does not meet.
+    fn of_rules() -> Vec<String> {
+        let file = "/../crds/contract/src/rules/requirement.rs";
+        let text = std::fs::read_to_string(format!("{}{file}", env!("CARGO_MANIFEST_DIR")));
+        let text = text.unwrap();
+        let (_, reason) = text.split_once("pub fn reason(").unwrap();
+        let (reason, _) = reason.split_once("\n    }\n").unwrap();
+        let words = reason.split('"').skip(1).step_by(2).map(str::to_owned);
+        let words: Vec<_> = words.collect();
+        assert!(words.len() > 5, "{words:?}");
+        words
+    }
+
     #[test]
     fn every_reason_in_the_code_has_its_label() {
         let mut seen = Vec::new();
@@ -175,6 +193,7 @@ mod tests {
             &mut seen,
         );
         assert!(seen.len() > 40, "{}", seen.len());
+        seen.extend(of_rules());
         for reason in seen
             .iter()
             .filter(|reason| reason.starts_with(char::is_uppercase))
