@@ -7,6 +7,6 @@ for media_type in ("application/offset+octet-stream", "application/partial-uploa
 
 
 @schemathesis.hook
-def filter_headers(context, headers):
+def filter_case(context, case):
     """A header nobody knows is ignored (RFC 9110 5.1), so it makes no request wrong."""
-    return not any(name.lower().startswith("x-schemathesis") for name in headers or {})
+    return not any(name.lower().startswith("x-schemathesis") for name in case.headers or {})
