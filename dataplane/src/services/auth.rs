@@ -27,6 +27,7 @@ mod openid;
 mod outside;
 mod playback;
 mod proofs;
+pub mod remote;
 mod revocations;
 mod rules;
 mod sessions;
