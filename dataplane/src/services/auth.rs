@@ -32,7 +32,7 @@ mod rules;
 mod sessions;
 mod sign_in;
 mod signer;
-mod siwe;
+pub(crate) mod siwe;
 mod verify;
 mod watch;
 

@@ -23,12 +23,12 @@ pub mod http;
 mod keys;
 mod manifest;
 mod metrics;
-mod name;
+pub(crate) mod name;
 mod page;
-mod page_name;
-mod path;
+pub(crate) mod page_name;
+pub(crate) mod path;
 mod playlist;
-mod range;
+pub(crate) mod range;
 mod storyboard;
 mod view;
 
