@@ -25,10 +25,7 @@ pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<P
     thread::scope(|scope| {
         let all = || encode_all(&made.plan, source, outbox);
         let work = made.plan.encodes_at_once().then(|| scope.spawn(all));
-        let published = publish(&made, source, outbox).map(|plan| {
-            held.open();
-            plan
-        });
+        let published = publish(&made, source, outbox).inspect(|_| held.open());
         let encoded = work.map_or(Ok(()), |work| ended(work, "the encoding thread panicked"));
         let plan = published?;
         encoded.map(|()| plan)
