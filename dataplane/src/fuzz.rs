@@ -187,7 +187,8 @@ mod tests {
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..12),
         ) {
             for target in &TARGETS {
-                (target.run)(&changed(seed.get(target.seeds), &changes));
+                let seed: &str = seed.get(target.seeds);
+                (target.run)(&changed(seed, &changes));
             }
         }
 
