@@ -187,7 +187,7 @@ mod tests {
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..12),
         ) {
             for target in &TARGETS {
-                let seed: &str = seed.get(target.seeds);
+                let seed: &&str = seed.get(target.seeds);
                 (target.run)(&changed(seed, &changes));
             }
         }
