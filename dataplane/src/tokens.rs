@@ -119,7 +119,7 @@ fn decode<C: Claims>(
     jsonwebtoken::decode(token, key, &validation).ok()
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub mod fixture {
     //! Keys for tests.
     use ed25519_dalek::SigningKey;

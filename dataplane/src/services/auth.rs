@@ -33,7 +33,7 @@ mod rules;
 mod sessions;
 mod sign_in;
 mod signer;
-mod siwe;
+pub(crate) mod siwe;
 mod through;
 mod verify;
 mod watch;
