@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use streamgate_crds::definitions;
 
 use super::golden::documents;
@@ -25,6 +25,8 @@ enum Seen {
     /// it. It is checked here all the same where a wrong value is possible.
     Jobs,
 }
+
+use Seen::{Children, Jobs, Ready};
 
 /// Every leaf of the spec in the schema: `[]` for the entries of a list, `*` for those of a map.
 fn leaves(path: &str, schema: &Value, found: &mut BTreeSet<String>) {
