@@ -14,6 +14,7 @@ pub mod ocsf;
 pub mod openid;
 pub mod postgres;
 pub mod prometheus_text;
+pub mod recent_events;
 pub mod redis;
 pub mod roles_http;
 pub mod s3;

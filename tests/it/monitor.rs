@@ -17,8 +17,10 @@ use streamgate_crds::{AlertPolicy, TranscodeJob};
 use streamgate_dataplane::adapters::alert_policies::KubernetesPolicies;
 use streamgate_dataplane::adapters::gate_pods::GatePods;
 use streamgate_dataplane::adapters::prometheus_text::PrometheusText;
+use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
 use streamgate_dataplane::adapters::system_clock::SystemClock;
 use streamgate_dataplane::adapters::webhook::HttpWebhooks;
+use streamgate_dataplane::services::metadata::cursor::CursorKey;
 use streamgate_dataplane::services::monitor::{Bounds, Monitor, Parts};
 use streamgate_tests::ControlPlane;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +39,8 @@ type Shown = Arc<Mutex<Registry>>;
 struct World {
     client: Client,
     shown: Shown,
+    catalog: Sqlite3Catalog,
+    _folder: tempfile::TempDir,
     notices: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -114,9 +118,13 @@ impl World {
             TextEncoder::new().encode_to_string(&families).unwrap()
         });
         let notices = Arc::default();
+        let folder = tempfile::tempdir()?;
+        let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await?;
         Ok(Self {
             client,
             shown,
+            catalog,
+            _folder: folder,
             notices,
         })
     }
@@ -227,6 +235,8 @@ impl World {
             scraper: Arc::new(PrometheusText::new().map_err(anyhow::Error::from_boxed)?),
             webhooks: Arc::new(HttpWebhooks::new().map_err(anyhow::Error::from_boxed)?),
             events: policies.clone(),
+            alarms: Arc::new(self.catalog.clone()),
+            cursor_key: CursorKey::new([1; 32]),
             clock: Arc::new(SystemClock),
             bounds: Bounds::default(),
             scrape_interval: Duration::from_secs(1),

@@ -58,6 +58,7 @@ pub const fn callers(callee: Role) -> &'static [Role] {
             Role::Upload,
             Role::Metadata,
             Role::Cache,
+            Role::Monitor,
         ],
         Role::All | Role::Gateway => &[],
         _ => &[Role::Gateway],

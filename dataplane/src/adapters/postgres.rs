@@ -11,6 +11,8 @@ use sqlx::{Connection, PgConnection, QueryBuilder, Transaction};
 
 use crate::ports::catalog::CatalogError;
 
+#[path = "sql/alarms.rs"]
+mod alarms;
 #[path = "sql/contents.rs"]
 mod contents;
 #[path = "sql/library.rs"]
@@ -38,11 +40,12 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("postgres/schema_1.sql"),
     include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
     include_str!("postgres/schema_part_sums.sql"),
+    include_str!("postgres/schema_alarms.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;

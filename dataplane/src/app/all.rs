@@ -132,7 +132,7 @@ pub(super) fn outside(
     })
 }
 
-fn audit(
+pub(super) fn audit(
     config: &RoleConfig,
     folder: &Path,
     key: &[u8; 32],

@@ -177,8 +177,9 @@ pub fn policies(client: &Client, config: &RoleConfig) -> KubernetesPolicies {
 /// Role `monitor`.
 pub fn monitor(
     client: &Client,
-    clock: Arc<dyn Clock>,
+    (catalog, clock): (Arc<dyn Catalog>, Arc<dyn Clock>),
     config: &RoleConfig,
+    key: &[u8; 32],
     policies: Arc<KubernetesPolicies>,
     registry: &Registry,
 ) -> anyhow::Result<Monitor> {
@@ -189,6 +190,8 @@ pub fn monitor(
         gate: Arc::new(GatePods::new(client.clone(), &gate.namespace, &gate.name)),
         scraper: Arc::new(PrometheusText::new().map_err(anyhow::Error::from_boxed)?),
         webhooks: Arc::new(HttpWebhooks::new().map_err(anyhow::Error::from_boxed)?),
+        alarms: catalog,
+        cursor_key: CursorKey::new(cursor_key(key)),
         clock,
         bounds: monitor::Bounds::default(),
         scrape_interval: monitor::SCRAPE_INTERVAL,

@@ -16,7 +16,8 @@ use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::moka_cache::Families;
 use crate::adapters::moka_cache::bytes::MokaCaches;
-use crate::config::{Keys, audit_key};
+use crate::adapters::recent_events::RecentLog;
+use crate::config::{Keys, audit_key, cursor_key};
 use crate::layers::around::Serves;
 use crate::layers::audit::Audit;
 use crate::ports::audit_log::AuditLog;
@@ -28,9 +29,10 @@ use crate::ports::objects::Objects;
 use crate::services::auth::{self, Auth};
 use crate::services::cache::{self, CacheService};
 use crate::services::gateway::{self, Gateway};
+use crate::services::metadata::cursor::CursorKey;
 use crate::services::metadata::plays::CountedEntitlements;
 use crate::services::metadata::{self, Metadata};
-use crate::services::monitor::Monitor;
+use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker};
@@ -115,7 +117,14 @@ impl Roles {
         let client = &on.client;
         let jobs = Arc::new(jobs(client, config));
         let policies = Arc::new(policies(client, config));
-        let monitor = monitor(client, clock, config, policies.clone(), registry)?;
+        let monitor = monitor(
+            client,
+            (ground.catalog.clone(), clock),
+            config,
+            &keys.object_url,
+            policies.clone(),
+            registry,
+        )?;
         let worker = worker(
             client,
             ground,
@@ -162,12 +171,16 @@ impl Roles {
         checks: Arc<dyn gateway::Checks>,
     ) -> anyhow::Result<(impl Serves + use<>, impl Serves + use<>)> {
         let key = audit_key(&keys.object_url);
-        let audit = Audit::new(self.audit.clone(), &config.audit, key);
+        let log = Arc::new(RecentLog::new(self.audit.clone()));
+        let audit = Audit::new(log.clone(), &config.audit, key);
+        let cursors = CursorKey::new(cursor_key(&keys.object_url));
+        let gateway = Arc::new(Gateway::new(checks, log, cursors));
         let edge = edge(config, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))
-            .merge(gateway::http::routes(Arc::new(Gateway::new(checks))))
+            .merge(gateway::http::routes(gateway))
             .merge(metadata::http::routes(self.metadata.clone()))
+            .merge(monitor::http::routes(self.monitor.clone()))
             .merge(upload::http::routes(self.upload.clone()));
         let playback = streaming::http::service(self.streaming.clone());
         Ok((

@@ -26,6 +26,7 @@ use crate::health::{Health, Needs};
 use crate::layers::client_address::Peer;
 use crate::services::auth::{Outside, fixture};
 
+mod monitor;
 mod tokens;
 
 type Listener = BoxCloneSyncService<Request<Body>, Response, Infallible>;

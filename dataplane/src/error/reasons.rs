@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 145] = [
+pub const REASONS: [&str; 147] = [
     "AdminRequired",
     "AuditUnavailable",
     "AuthUnreachable",
@@ -53,6 +53,7 @@ pub const REASONS: [&str; 145] = [
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
+    "InvalidSilence",
     "InvalidState",
     "InvalidToken",
     "InvalidTtl",
@@ -122,6 +123,7 @@ pub const REASONS: [&str; 145] = [
     "TokenRequired",
     "TooManyCategories",
     "TooManyNamespaces",
+    "TooManySilences",
     "TooManyStreams",
     "TooManyUploads",
     "UnknownChain",

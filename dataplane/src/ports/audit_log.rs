@@ -153,3 +153,29 @@ pub trait AuditLog: Send + Sync {
     /// Hands a record over without waiting for the disk.
     fn enqueue(&self, record: &Record) -> Result<(), AuditError>;
 }
+
+/// Which events are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventsOf {
+    /// Of this kind.
+    pub kind: Option<EventKind>,
+    /// Before this place; any for `None`.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A record and its place among those that are remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    /// Grows from record to record.
+    pub place: i64,
+    /// The record, without bodies.
+    pub record: Record,
+}
+
+/// The newest records, as far as they are remembered.
+pub trait RecentEvents: Send + Sync {
+    /// Some of them, the newest first.
+    fn recent(&self, of: EventsOf) -> Vec<Remembered>;
+}

@@ -11,6 +11,7 @@ use streamgate_contract::{ContentId, OutputId, TrackId};
 use super::Source;
 use super::clock::UnixSeconds;
 
+pub mod alarms;
 pub mod library;
 mod machine_keys;
 pub mod plays;
@@ -18,6 +19,7 @@ pub mod plays;
 pub mod suite;
 pub mod uploads;
 
+use alarms::Alarms;
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
@@ -196,6 +198,12 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
+pub trait Catalog:
+    Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+{
+}
 
-impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}
+impl<T> Catalog for T where
+    T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+{
+}

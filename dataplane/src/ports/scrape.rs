@@ -80,11 +80,31 @@ pub struct Shown {
     pub timestamp: Option<i64>,
 }
 
+/// What a target says of a family of metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// `counter`, `gauge`, `histogram`, `summary`, or `unknown` when it does not say.
+    pub kind: String,
+    /// Text for people.
+    pub help: String,
+}
+
+impl Default for Family {
+    fn default() -> Self {
+        Self {
+            kind: "unknown".to_owned(),
+            help: String::new(),
+        }
+    }
+}
+
 /// What a target shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exposition {
     /// Its samples.
     pub samples: Vec<Shown>,
+    /// What it says of its families, by name.
+    pub families: BTreeMap<String, Family>,
     /// Lines that were skipped because they are no sample.
     pub malformed: u64,
 }

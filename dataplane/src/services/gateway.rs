@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::metadata::cursor::{CursorKey, InvalidCursor};
+use crate::ports::audit_log::{EventsOf, RecentEvents, Record};
+
 pub mod checks;
 pub mod http;
 pub mod openapi;
@@ -29,15 +32,23 @@ pub trait Checks: Send + Sync {
 /// The role.
 pub struct Gateway {
     checks: Arc<dyn Checks>,
+    happened: Arc<dyn RecentEvents>,
+    cursor_key: CursorKey,
     /// The description of the API, as text.
     description: String,
 }
 
 impl Gateway {
-    /// Makes the role.
-    pub fn new(checks: Arc<dyn Checks>) -> Self {
+    /// Makes the role; `cursor_key` signs where lists go on.
+    pub fn new(
+        checks: Arc<dyn Checks>,
+        happened: Arc<dyn RecentEvents>,
+        cursor_key: CursorKey,
+    ) -> Self {
         Self {
             checks,
+            happened,
+            cursor_key,
             description: openapi::text(),
         }
     }
@@ -45,6 +56,29 @@ impl Gateway {
     /// How every part is.
     pub async fn health(&self) -> Vec<Check> {
         self.checks.checks().await
+    }
+
+    /// What happened last, the newest first, and the cursor of the next page.
+    ///
+    /// # Errors
+    /// When the cursor is none of this list.
+    pub fn events(
+        &self,
+        mut of: EventsOf,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Record>, Option<String>), InvalidCursor> {
+        let list = format!("events {:?}", of.kind);
+        let numbers = cursor.map(|cursor| self.cursor_key.read(&list, cursor));
+        of.before = numbers.transpose()?.and_then(|n| n.first().copied());
+        let limit = of.limit;
+        // One more than is shown: is there another page?
+        of.limit = limit.saturating_add(1);
+        let mut found = self.happened.recent(of);
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more).map(|last| last.place);
+        let next = last.map(|place| self.cursor_key.sign(&list, &[place]));
+        Ok((found.into_iter().map(|r| r.record).collect(), next))
     }
 
     /// The description of the API in JSON.

@@ -10,29 +10,44 @@
 mod alerts;
 mod delivery;
 mod evaluate;
+mod history;
+pub mod http;
+mod lists;
 mod metrics;
+mod overview;
 mod policy;
+mod queries;
 mod rate;
 mod rules;
+mod silences;
 mod store;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::clock::Clock;
+use crate::ports::catalog::CatalogError;
+use crate::ports::catalog::alarms::Alarms;
+use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::notices::{Events, Webhooks};
 use crate::ports::policies::{Policies, Policy};
 use crate::ports::scrape::{Gate, Scraper, Target};
+use crate::services::metadata::cursor::CursorKey;
 use delivery::Deliveries;
+use history::History;
+use lists::SilenceError;
 use metrics::Metrics;
 use policy::Watched;
+use rules::seconds as seconds_of;
+use silences::Known;
 pub use store::Bounds;
 use store::Store;
+use view::View;
 
 /// Time between two reads of the pods.
 pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
@@ -40,6 +55,10 @@ pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_secs(1);
 /// Pods read at once.
 const AT_ONCE: usize = 16;
+/// Time between two looks at the silences, which another replica may have changed.
+const LOOK: Duration = Duration::from_secs(15);
+/// How long evaluations wait for the silences after a start; then somebody is told too much.
+const WAIT: UnixSeconds = 60;
 /// How long samples are kept at least, in milliseconds.
 const RETENTION: i64 = 3_600 * 1_000;
 /// How long deliveries may go on after a stop.
@@ -57,6 +76,10 @@ pub struct Parts {
     pub webhooks: Arc<dyn Webhooks>,
     /// Records notices.
     pub events: Arc<dyn Events>,
+    /// Keeps silences and the history of alerts.
+    pub alarms: Arc<dyn Alarms>,
+    /// Signs where lists go on.
+    pub cursor_key: CursorKey,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Bounds of the store.
@@ -79,7 +102,17 @@ pub struct Monitor {
     gate: Arc<dyn Gate>,
     scraper: Arc<dyn Scraper>,
     events: Arc<dyn Events>,
+    alarms: Arc<dyn Alarms>,
+    cursor_key: CursorKey,
     clock: Arc<dyn Clock>,
+    begun: UnixSeconds,
+    silences: Known,
+    /// Held while the silences are learnt.
+    learning: Mutex<()>,
+    history: History,
+    view: View,
+    /// Lets so many questions about samples be answered at once.
+    turns: Arc<Semaphore>,
     deliveries: Deliveries,
     metrics: Arc<Metrics>,
     scrape_interval: Duration,
@@ -102,6 +135,14 @@ impl Monitor {
             gate: parts.gate,
             scraper: parts.scraper,
             events: parts.events,
+            alarms: parts.alarms,
+            cursor_key: parts.cursor_key,
+            begun: parts.clock.now(),
+            silences: Known::default(),
+            learning: Mutex::default(),
+            history: History::default(),
+            view: View::default(),
+            turns: Arc::new(Semaphore::new(queries::AT_ONCE)),
             clock: parts.clock,
             metrics,
             scrape_interval: parts.scrape_interval,
@@ -119,8 +160,11 @@ impl Monitor {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let scraping = every(self.scrape_interval, || self.scrape());
         let evaluating = every(TICK, || self.evaluate());
-        stop.run_until_cancelled(async { tokio::join!(scraping, evaluating) })
-            .await;
+        let looking = every(LOOK, || self.look());
+        let working = async { tokio::join!(scraping, evaluating, looking) };
+        // What is being kept is not cut off.
+        tokio::join!(stop.run_until_cancelled(working), self.keep_until(&stop));
+        self.keep().await;
         self.deliveries.end(GRACE).await;
     }
 
@@ -195,9 +239,13 @@ impl Monitor {
         let Some(policies) = self.policies.all() else {
             return;
         };
+        if self.silences.all().is_none() && self.clock.now() - self.begun < WAIT {
+            return;
+        }
         let mut watched = self.watched.lock().await;
         watched.retain(|uid, _| policies.iter().any(|policy| policy.uid == *uid));
         self.deliveries.keep(&policies);
+        self.view.keep(&policies);
         for policy in policies.iter().filter(|policy| policy.ready) {
             let known = watched.entry(policy.uid.clone());
             let known = known.or_insert_with(|| self.take_up(policy));
@@ -212,6 +260,39 @@ impl Monitor {
     fn take_up(&self, policy: &Policy) -> Watched {
         self.deliveries.restore(policy);
         Watched::restored(policy)
+    }
+}
+
+impl Monitor {
+    /// Learns the silences there are.
+    async fn look(&self) {
+        // Those known so far hold on.
+        if let Err(error) = self.learn_silences().await {
+            tracing::warn!(error = chain(&error), "silences are not read");
+        }
+    }
+
+    /// One at a time, so that what was read earlier is never learnt later.
+    async fn learn_silences(&self) -> Result<(), CatalogError> {
+        let _turn = self.learning.lock().await;
+        self.silences.set(self.alarms.silences().await?);
+        Ok(())
+    }
+
+    /// Keeps what the history does not have yet; whether that went well.
+    async fn keep(&self) -> bool {
+        let kept = self.history.keep(self.alarms.as_ref()).await;
+        if let Err(error) = &kept {
+            tracing::warn!(error = chain(error), "the history of alerts is not kept");
+        }
+        kept.is_ok()
+    }
+
+    async fn keep_until(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = if self.keep().await { TICK } else { LOOK };
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
     }
 }
 

@@ -1,16 +1,26 @@
 //! Reads the Prometheus text format 0.0.4. A line that is no sample is skipped and counted.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::ports::scrape::{Exposition, Labels, METRIC_NAME, Shown};
+use crate::ports::scrape::{Exposition, Family, Labels, METRIC_NAME, Shown};
+
+/// Characters of a kind that are kept.
+const MAX_KIND: usize = 16;
+/// Characters of a help text that are kept.
+const MAX_HELP: usize = 512;
 
 /// Reads a whole exposition.
 pub fn parse(text: &str) -> Exposition {
     let mut exposition = Exposition::default();
     for line in text.lines() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        if let Some(comment) = line.strip_prefix('#') {
+            describe(comment, &mut exposition.families);
+            continue;
+        }
+        if line.is_empty() {
             continue;
         }
         match sample(line) {
@@ -19,6 +29,25 @@ pub fn parse(text: &str) -> Exposition {
         }
     }
     exposition
+}
+
+/// Takes `HELP name text` and `TYPE name kind`; every other comment is one.
+fn describe(comment: &str, families: &mut BTreeMap<String, Family>) {
+    let mut words = comment.trim_start().splitn(3, [' ', '\t']);
+    let (Some(what), Some(name), Some(text)) = (words.next(), words.next(), words.next()) else {
+        return;
+    };
+    if !is_name(name, true) || !matches!(what, "HELP" | "TYPE") {
+        return;
+    }
+    let family = families.entry(name.to_owned()).or_default();
+    match what {
+        "TYPE" => family.kind = text.trim().chars().take(MAX_KIND).collect(),
+        _ => {
+            let text = text.trim().chars().take(MAX_HELP).collect::<String>();
+            family.help = text.replace("\\n", "\n").replace("\\\\", "\\");
+        }
+    }
 }
 
 fn sample(line: &str) -> Option<Shown> {
@@ -123,6 +152,19 @@ mod tests {
         let labels = found.labels.iter();
         let labels: Vec<_> = labels.map(|(n, v)| format!("{n}={v}")).collect();
         Some((labels.join(","), found.value, found.timestamp))
+    }
+
+    #[test]
+    fn families_are_described_and_other_comments_are_not() {
+        let text = "# HELP a Much\\nmore.\n# TYPE a counter\na 1\n#TYPE b gauge\n# EOF\n# HELP c\n# TYPE 1 x";
+        let families = parse(text).families;
+        let family = |kind: &str, help: &str| Family {
+            kind: kind.into(),
+            help: help.into(),
+        };
+        assert_eq!(families.len(), 2, "{families:?}");
+        assert_eq!(families["a"], family("counter", "Much\nmore."));
+        assert_eq!(families["b"], family("gauge", ""));
     }
 
     #[test]

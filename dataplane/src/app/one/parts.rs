@@ -19,7 +19,7 @@ use crate::ports::catalog::Catalog;
 use crate::services::auth::remote::{RemoteEntitlements, RemoteIdentities};
 use crate::services::cache::CacheService;
 use crate::services::metadata::plays::CountedEntitlements;
-use crate::services::{auth, cache, metadata, streaming, upload, worker};
+use crate::services::{auth, cache, metadata, monitor, streaming, upload, worker};
 
 type Result<T> = anyhow::Result<T>;
 
@@ -32,7 +32,7 @@ pub(super) async fn made(role: Role, start: &Start<'_>) -> Result<Made> {
         Role::Streaming => streaming_role(start).await,
         Role::Cache => cache_role(start),
         Role::Worker => worker_role(start).await,
-        Role::Monitor => monitor_role(start),
+        Role::Monitor => monitor_role(start).await,
         Role::All | Role::Gateway => anyhow::bail!("role {role} is not one behind the gateway"),
     }
 }
@@ -186,15 +186,22 @@ async fn worker_role(start: &Start<'_>) -> Result<Made> {
     })
 }
 
-fn monitor_role(start: &Start<'_>) -> Result<Made> {
+async fn monitor_role(start: &Start<'_>) -> Result<Made> {
+    let key = config::read_url_key(&start.args.keys)?;
     let client = start.client()?;
     let policies = Arc::new(make::policies(&client, start.config));
-    let (clock, registry) = (start.clock.clone(), start.registry);
-    let role = make::monitor(&client, clock, start.config, policies.clone(), registry)?;
+    let catalog = start.catalog().await?;
+    let kept = (catalog.clone(), start.clock.clone());
+    let (config, registry) = (start.config, start.registry);
+    let role = make::monitor(&client, kept, config, &key, policies.clone(), registry)?;
+    let role = Arc::new(role);
     let stop = start.stop.clone();
     Ok(Made {
+        api: monitor::http::routes(role.clone()),
+        identities: Some(start.identities()?),
+        needs: needs(&catalog),
         work: vec![
-            Box::pin(Arc::new(role).run(start.stop.clone())),
+            Box::pin(role.run(start.stop.clone())),
             Box::pin(async move { policies.run(stop).await }),
         ],
         ..Made::default()

@@ -7,6 +7,7 @@ use streamgate_contract::plan::Plan;
 use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
+mod alarms;
 mod library;
 mod uploads;
 
@@ -84,6 +85,7 @@ pub async fn run(catalog: &dyn Catalog) {
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
+    alarms::run(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {

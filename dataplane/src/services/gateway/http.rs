@@ -13,6 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::{Check, Gateway};
 use crate::error::{Kind, Problem};
 
+mod events;
 pub mod roles;
 
 /// The page that shows the description: no other origin, nothing that is not in the page.
@@ -29,12 +30,13 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/health", get(health))
         .route("/api/v1/openapi.json", get(description))
         .route("/api/v1/docs", get(browser))
+        .route("/api/v1/monitor/events", get(events::events))
         .with_state(gateway)
 }
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(health, description, browser))]
+#[openapi(paths(health, description, browser, events::events))]
 pub struct Docs;
 
 /// How a part is.

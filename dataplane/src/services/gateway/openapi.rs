@@ -13,6 +13,7 @@ use crate::services;
 
 mod auth;
 mod cache;
+mod prometheus;
 mod sign_in;
 mod streaming;
 mod uploads;
@@ -48,6 +49,8 @@ pub fn description() -> OpenApi {
     for part in [
         services::gateway::http::Docs::openapi(),
         services::metadata::http::Docs::openapi(),
+        services::monitor::http::Docs::openapi(),
+        prometheus::Docs::openapi(),
         sign_in::Docs::openapi(),
         auth::Docs::openapi(),
         cache::Docs::openapi(),

@@ -23,6 +23,8 @@ pub struct Alert {
     pub since: UnixSeconds,
     /// Value last seen.
     pub value: f64,
+    /// Handlers were told that it fires.
+    pub told: bool,
 }
 
 /// What a rule remembers.
@@ -43,6 +45,8 @@ pub struct Restored {
     pub since: UnixSeconds,
     /// Its series.
     pub series: i32,
+    /// Handlers were told of it.
+    pub told: bool,
 }
 
 /// Something to tell.
@@ -56,6 +60,10 @@ pub struct Change {
     pub since: UnixSeconds,
     /// It is over.
     pub resolved: bool,
+    /// The alert began or ended; if not, only its silence did.
+    pub fresh: bool,
+    /// Handlers are to hear of it: it is not silenced, and what they never heard of does not end.
+    pub notify: bool,
 }
 
 /// What is known of the world beyond the samples.
@@ -75,6 +83,7 @@ pub fn restore(state: &RuleState) -> Memory {
         firing,
         since,
         series: state.series,
+        told: state.notified,
     });
     Memory {
         alerts: BTreeMap::new(),
@@ -82,21 +91,30 @@ pub fn restore(state: &RuleState) -> Memory {
     }
 }
 
-/// The next state of a rule that fires after `hold` seconds, and what is to be told.
+/// The next state of a rule that fires after `hold` seconds, and what is to be told. Alerts that are
+/// silenced change as any other; handlers are told of them when the silence ends before they do.
 pub fn step(
     memory: &Memory,
     samples: &[Sample],
     hold: i64,
     moment: Moment,
+    silenced: &dyn Fn(&Labels) -> bool,
 ) -> (Memory, Vec<Change>) {
     let mut changes = Vec::new();
     let mut next = Memory::default();
     for sample in samples {
         let before = memory.alerts.get(&sample.labels).copied();
         let before = before.or_else(|| taken_over(memory, sample));
-        let alert = hold_on(before, sample.value, hold, moment.now);
-        if alert.firing && !before.is_some_and(|before| before.firing) {
-            changes.push(told(&sample.labels, alert, false));
+        let mut alert = hold_on(before, sample.value, hold, moment.now);
+        let fresh = !before.is_some_and(|before| before.firing);
+        let notify = alert.firing && !alert.told && !silenced(&sample.labels);
+        alert.told |= notify;
+        if alert.firing && (fresh || notify) {
+            changes.push(Change {
+                fresh,
+                notify,
+                ..told(&sample.labels, alert, false)
+            });
         }
         next.alerts.insert(sample.labels.clone(), alert);
     }
@@ -142,6 +160,14 @@ pub fn summary(memory: &Memory) -> Option<(AlertState, UnixSeconds, i32)> {
     Some((state(firing), since, series))
 }
 
+/// Whether handlers were told of any alert that fires.
+pub fn any_told(memory: &Memory) -> bool {
+    match memory.restored {
+        Some(restored) => restored.told,
+        None => memory.alerts.values().any(|a| a.firing && a.told),
+    }
+}
+
 /// Alerts that fire, and alerts that are pending.
 pub fn count(memory: &Memory) -> (i32, i32) {
     if let Some(restored) = memory.restored {
@@ -171,23 +197,27 @@ fn taken_over(memory: &Memory, sample: &Sample) -> Option<Alert> {
         firing: restored.firing,
         since: restored.since,
         value: sample.value,
+        told: restored.told,
     })
 }
 
 /// The state of an alert whose condition holds now.
 fn hold_on(before: Option<Alert>, value: f64, hold: i64, now: UnixSeconds) -> Alert {
     let (firing, since) = before.map_or((false, now), |b| (b.firing, b.since));
+    let told = before.is_some_and(|b| b.firing && b.told);
     if !firing && now - since >= hold {
         return Alert {
             firing: true,
             since: now,
             value,
+            told,
         };
     }
     Alert {
         firing,
         since,
         value,
+        told,
     }
 }
 
@@ -207,6 +237,8 @@ fn over(restored: Restored) -> Change {
         value: None,
         since: restored.since,
         resolved: true,
+        fresh: true,
+        notify: restored.told,
     }
 }
 
@@ -216,6 +248,8 @@ fn told(labels: &Labels, alert: Alert, resolved: bool) -> Change {
         value: Some(alert.value),
         since: alert.since,
         resolved,
+        fresh: true,
+        notify: alert.told,
     }
 }
 

@@ -9,7 +9,9 @@ use streamgate_crds::alert_policy::Evaluation;
 
 use super::alerts::Change;
 use super::rules::{self, Memories, Outcome, Present, Rule};
+use super::view::Seen;
 use super::{Monitor, chain};
+use crate::ports::catalog::alarms::AlertChange;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::notices::{Notice, NoticeStatus, PolicyName, VERSION};
 use crate::ports::policies::{Policy, Written};
@@ -21,7 +23,7 @@ const REWRITE: i64 = 300;
 pub struct Watched {
     spec: Arc<AlertPolicySpec>,
     rules: Vec<Rule>,
-    memories: Memories,
+    memories: Arc<Memories>,
     written: Option<Evaluation>,
     written_at: UnixSeconds,
     due: UnixSeconds,
@@ -33,7 +35,7 @@ impl Watched {
         Self {
             rules: rules::compiled(&policy.spec),
             spec: policy.spec.clone(),
-            memories: rules::restore(policy.evaluation.as_ref()),
+            memories: Arc::new(rules::restore(policy.evaluation.as_ref())),
             written: policy.evaluation.clone(),
             written_at: 0,
             due: 0,
@@ -71,10 +73,12 @@ impl Monitor {
             return;
         }
         known.adopt(policy);
-        let Some(outcome) = self.outcome(known) else {
+        let begun = Instant::now();
+        let Some(outcome) = self.outcome(policy, known) else {
             return;
         };
         known.due = now + i64::from(policy.spec.interval_seconds);
+        let took = begun.elapsed();
         let status = rules::status(&outcome, self.deliveries.states(policy), now);
         let told = outcome.changes.is_empty();
         if known.stale(&status, now) && !self.write(policy, known, status, now).await && !told {
@@ -85,16 +89,29 @@ impl Monitor {
         for (rule, change) in &outcome.changes {
             self.tell(policy, rule, change, now);
         }
-        known.memories = outcome.memories;
+        known.memories = Arc::new(outcome.memories);
+        self.view.show(Seen {
+            uid: policy.uid.clone(),
+            namespace: policy.namespace.clone(),
+            name: policy.name.clone(),
+            spec: policy.spec.clone(),
+            memories: known.memories.clone(),
+            errors: outcome.errors,
+            at: now,
+            took,
+        });
     }
 
     /// `None` before the first samples are there.
-    fn outcome(&self, known: &Watched) -> Option<Outcome> {
+    fn outcome(&self, policy: &Policy, known: &Watched) -> Option<Outcome> {
+        let silences = self.silences.holding(self.clock.now());
         let samples = self.samples.read().unwrap_or_else(PoisonError::into_inner);
         let present = Present {
             store: &samples.store,
             now: self.clock.now_milliseconds(),
             since: Some(samples.since?),
+            policy: &policy.name,
+            silences: &silences,
         };
         let begun = Instant::now();
         let outcome = rules::evaluate_all(&known.rules, &known.memories, &present);
@@ -130,8 +147,30 @@ impl Monitor {
 
     fn tell(&self, policy: &Policy, rule: &str, change: &Change, now: UnixSeconds) {
         let notice = notice(policy, rule, change, now);
-        self.deliveries.send(policy, &notice);
-        self.deliveries.record(self.events.clone(), policy, notice);
+        if change.notify {
+            self.deliveries.send(policy, &notice);
+        }
+        if change.fresh {
+            self.history.note(entry(&notice, change, now));
+            self.deliveries.record(self.events.clone(), policy, notice);
+        }
+    }
+}
+
+/// The change in the history.
+fn entry(notice: &Notice, change: &Change, now: UnixSeconds) -> AlertChange {
+    AlertChange {
+        place: 0,
+        at: now,
+        resolved: change.resolved,
+        namespace: notice.policy.namespace.clone(),
+        policy: notice.policy.name.clone(),
+        rule: notice.rule.clone(),
+        severity: notice.severity,
+        labels: notice.labels.clone(),
+        starts_at: change.since,
+        value: notice.value,
+        silenced: !change.notify,
     }
 }
 

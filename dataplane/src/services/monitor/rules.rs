@@ -1,17 +1,20 @@
 //! A policy's rules, compiled, and the evaluation of all of them at one moment. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use streamgate_crds::AlertPolicySpec;
 use streamgate_crds::alert_expression::{Expression, compile};
-use streamgate_crds::alert_policy::{AlertState, Evaluation, HandlerState, RuleState};
+use streamgate_crds::alert_policy::{AlertState, Evaluation, HandlerState, RuleState, Severity};
 
 use super::alerts::{self, Change, Memory, Moment};
 use super::evaluate::{Sample, evaluate};
+use super::silences::Matched;
 use super::store::Store;
 use crate::ports::clock::UnixSeconds;
+use crate::ports::scrape::Labels;
 
 /// Alerts of one rule at most; more are an error of the rule, and nobody is told.
 const MAX_ALERTS: usize = 1_000;
@@ -22,6 +25,10 @@ const MAX_ERROR: usize = 1_024;
 pub struct Rule {
     /// Its name.
     pub name: String,
+    /// How bad its alerts are.
+    severity: Severity,
+    /// Labels it adds to its alerts.
+    labels: BTreeMap<String, String>,
     expression: Result<Expression, String>,
     hold: i64,
 }
@@ -43,6 +50,8 @@ pub fn compiled(spec: &AlertPolicySpec) -> Vec<Rule> {
         let expression = compile(&rule.expr).map_err(|e| e.to_string());
         Rule {
             name: rule.name.clone(),
+            severity: rule.severity,
+            labels: rule.labels.clone(),
             expression: hold_error.map_or(expression, Err),
             hold,
         }
@@ -51,7 +60,7 @@ pub fn compiled(spec: &AlertPolicySpec) -> Vec<Rule> {
 }
 
 /// Seconds of `30s`, `5m`, `1h`, `1d`.
-fn seconds(text: &str) -> Option<i64> {
+pub fn seconds(text: &str) -> Option<i64> {
     let unit = text.chars().last()?;
     let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
     let length = match unit {
@@ -134,6 +143,28 @@ pub struct Present<'a> {
     pub now: i64,
     /// Since when samples have been collected without a gap, in milliseconds.
     pub since: Option<i64>,
+    /// Name of the policy.
+    pub policy: &'a str,
+    /// Silences that hold now.
+    pub silences: &'a [Arc<Matched>],
+}
+
+/// The labels by which silences know an alert: its own, those of its rule, `alertname`, and
+/// `severity` and `policy` where no label has that name.
+pub fn known_by(
+    own: &Labels,
+    added: &BTreeMap<String, String>,
+    (policy, rule, severity): (&str, &str, Severity),
+) -> BTreeMap<String, String> {
+    let mut labels = own.clone().into_map();
+    labels.extend(added.clone());
+    labels.insert("alertname".to_owned(), rule.to_owned());
+    for (name, value) in [("severity", severity.word()), ("policy", policy)] {
+        labels
+            .entry(name.to_owned())
+            .or_insert_with(|| value.to_owned());
+    }
+    labels
 }
 
 /// Evaluates every rule once. A rule with an error keeps its state and tells nothing; a rule that
@@ -155,7 +186,12 @@ pub fn evaluate_all(rules: &[Rule], before: &Memories, present: &Present<'_>) ->
                         .since
                         .is_some_and(|s| present.now - s >= rule.range()),
                 };
-                alerts::step(memory, &samples, rule.hold, moment)
+                let silenced = |labels: &Labels| {
+                    let whose = (present.policy, rule.name.as_str(), rule.severity);
+                    let labels = known_by(labels, &rule.labels, whose);
+                    present.silences.iter().any(|s| s.matches(&labels))
+                };
+                alerts::step(memory, &samples, rule.hold, moment, &silenced)
             }
             Err(error) => {
                 let error = error.chars().take(MAX_ERROR).collect();
@@ -194,7 +230,7 @@ pub fn status(outcome: &Outcome, handlers: Vec<HandlerState>, now: UnixSeconds) 
             state,
             since: summary.and_then(|s| time(s.1)),
             series: summary.map_or(0, |s| s.2),
-            notified: state == AlertState::Firing,
+            notified: state == AlertState::Firing && alerts::any_told(memory),
             error,
         })
     });
@@ -263,6 +299,8 @@ mod tests {
             store: &store,
             now: 2_000,
             since: Some(1_000),
+            policy: "p",
+            silences: &[],
         };
         let outcome = evaluate_all(&rules, &Memories::new(), &present);
         let status = status(&outcome, Vec::new(), 2);
@@ -292,6 +330,8 @@ mod tests {
             store: &store,
             now: 2_000,
             since: Some(1_000),
+            policy: "p",
+            silences: &[],
         };
         let first = evaluate_all(&rules, &Memories::new(), &present);
         let restored = restore(Some(&status(&first, Vec::new(), 2)));

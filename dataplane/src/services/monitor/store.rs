@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use streamgate_crds::alert_expression::Selector;
 
-use crate::ports::scrape::{Exposition, Labels, METRIC_NAME, Target};
+use crate::ports::scrape::{Exposition, Family, Labels, METRIC_NAME, Target};
 
 /// How long a sample speaks for its series.
 pub const LOOKBACK: i64 = 5 * 60 * 1_000;
 /// A target's own timestamp may be this far ahead.
 const AHEAD: i64 = 10 * 60 * 1_000;
+
+/// Families that are described at most.
+const MAX_FAMILIES: usize = 5_000;
 
 /// Bounds of a store.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,8 @@ pub struct Store {
     by_name: BTreeMap<String, HashSet<usize>>,
     /// Series each target showed last: those it shows no more have ended.
     shown: HashMap<Target, HashSet<usize>>,
+    /// What targets said of their families last.
+    families: BTreeMap<String, Family>,
     points: usize,
     dropped: u64,
 }
@@ -68,6 +73,7 @@ impl Store {
             by_labels: HashMap::new(),
             by_name: BTreeMap::new(),
             shown: HashMap::new(),
+            families: BTreeMap::new(),
             points: 0,
             dropped: 0,
         }
@@ -76,6 +82,11 @@ impl Store {
     /// How many series there are.
     pub fn series(&self) -> usize {
         self.by_labels.len()
+    }
+
+    /// What targets said of their families last.
+    pub fn families(&self) -> &BTreeMap<String, Family> {
+        &self.families
     }
 
     /// Samples dropped because of the bounds, since the start.
@@ -89,7 +100,13 @@ impl Store {
         let before = self.shown.remove(target).unwrap_or_default();
         let mut after = HashSet::new();
         let up = f64::from(u8::from(exposition.is_some()));
-        for shown in exposition.unwrap_or_default().samples {
+        let exposition = exposition.unwrap_or_default();
+        for (name, family) in exposition.families {
+            if self.families.len() < MAX_FAMILIES || self.families.contains_key(&name) {
+                self.families.insert(name, family);
+            }
+        }
+        for shown in exposition.samples {
             let labels = with_target(&shown.labels, target);
             let at = shown.timestamp.unwrap_or(now);
             let taken = (at <= now + AHEAD).then(|| self.push(labels, at, shown.value));

@@ -8,18 +8,24 @@ use serde_json::json;
 use streamgate_crds::alert_policy::AlertState;
 
 use super::*;
+use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::ports::Source;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::notices::{Notice, NoticeError};
 use crate::ports::policies::memory::MemoryPolicies;
 use crate::ports::scrape::{
-    Exposition, GateError, JobFigures, Labels, METRIC_NAME, ScrapeError, Shown,
+    Exposition, Family, GateError, JobFigures, METRIC_NAME, ScrapeError, Shown,
 };
+
+mod api;
+mod grafana;
 
 /// Everything outside of the monitor.
 #[derive(Default)]
 struct World {
     depth: AtomicI64,
+    /// Series beside the one there always is.
+    more: AtomicU64,
     told: std::sync::Mutex<Vec<String>>,
     refusals: AtomicU64,
 }
@@ -42,17 +48,29 @@ impl Gate for World {
 #[async_trait]
 impl Scraper for World {
     async fn scrape(&self, _: &Target) -> Result<Exposition, ScrapeError> {
-        let labels: Labels = [(METRIC_NAME, "depth")].into_iter().collect();
         let value = self.depth.load(Ordering::SeqCst) as f64;
-        let timestamp = None;
-        let samples = vec![Shown {
-            labels,
-            value,
-            timestamp,
-        }];
+        let shown = |n: u64| {
+            // An empty label is none.
+            let n = match n {
+                0 => String::new(),
+                n => n.to_string(),
+            };
+            let labels = [(METRIC_NAME, "depth"), ("n", &n)].into_iter().collect();
+            Shown {
+                labels,
+                value,
+                timestamp: None,
+            }
+        };
+        let gauge = Family {
+            kind: "gauge".into(),
+            help: "How deep.".into(),
+        };
+        let samples = (0..=self.more.load(Ordering::SeqCst)).map(shown);
         Ok(Exposition {
-            samples,
+            samples: samples.collect(),
             malformed: 0,
+            families: [("depth".to_owned(), gauge)].into(),
         })
     }
 }
@@ -82,11 +100,13 @@ struct Story {
     world: Arc<World>,
     policies: Arc<MemoryPolicies>,
     clock: Arc<ManualClock>,
+    catalog: Arc<Sqlite3Catalog>,
     monitor: Arc<Monitor>,
+    _folder: tempfile::TempDir,
 }
 
 impl Story {
-    fn begin() -> Self {
+    async fn begin() -> Self {
         let policies = Arc::new(MemoryPolicies::default());
         let spec = json!({
             "streamGateRef": {"name": "g"},
@@ -103,12 +123,17 @@ impl Story {
             evaluation: None,
         });
         let (world, clock) = (Arc::new(World::default()), Arc::new(ManualClock::at(1_000)));
-        let monitor = monitor(&world, &policies, &clock);
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await;
+        let catalog = Arc::new(catalog.unwrap());
+        let monitor = monitor(&world, &policies, &clock, &catalog);
         Self {
             world,
             policies,
             clock,
+            catalog,
             monitor,
+            _folder: folder,
         }
     }
 
@@ -118,14 +143,16 @@ impl Story {
         for _ in 0..seconds / 15 {
             self.clock.advance(15);
             self.monitor.scrape().await;
+            self.monitor.look().await;
             self.monitor.evaluate().await;
+            self.monitor.keep().await;
         }
     }
 
     /// The monitor is gone, and a new one begins.
     async fn restart(&mut self) {
         self.monitor.deliveries.end(GRACE).await;
-        self.monitor = monitor(&self.world, &self.policies, &self.clock);
+        self.monitor = monitor(&self.world, &self.policies, &self.clock, &self.catalog);
     }
 
     async fn told(&mut self) -> Vec<String> {
@@ -143,6 +170,7 @@ fn monitor(
     world: &Arc<World>,
     policies: &Arc<MemoryPolicies>,
     clock: &Arc<ManualClock>,
+    catalog: &Arc<Sqlite3Catalog>,
 ) -> Arc<Monitor> {
     let parts = Parts {
         policies: policies.clone(),
@@ -150,6 +178,8 @@ fn monitor(
         scraper: world.clone(),
         webhooks: world.clone(),
         events: world.clone(),
+        alarms: catalog.clone(),
+        cursor_key: CursorKey::new([9; 32]),
         clock: clock.clone(),
         bounds: Bounds::default(),
         scrape_interval: SCRAPE_INTERVAL,
@@ -159,7 +189,7 @@ fn monitor(
 
 #[tokio::test]
 async fn an_alert_goes_pending_firing_resolved_and_is_told_once_each() {
-    let mut story = Story::begin();
+    let mut story = Story::begin().await;
     story.pass(9, 15).await;
     assert_eq!(story.state(), Some(AlertState::Pending));
     story.pass(9, 90).await;
@@ -171,7 +201,7 @@ async fn an_alert_goes_pending_firing_resolved_and_is_told_once_each() {
 
 #[tokio::test]
 async fn restarts_at_every_step_change_nothing_of_what_is_told() {
-    let mut story = Story::begin();
+    let mut story = Story::begin().await;
     for (depth, seconds) in [
         (9, 15),
         (9, 15),
@@ -189,7 +219,7 @@ async fn restarts_at_every_step_change_nothing_of_what_is_told() {
 
 #[tokio::test]
 async fn what_is_not_written_is_not_told_but_later() {
-    let mut story = Story::begin();
+    let mut story = Story::begin().await;
     story.pass(9, 30).await;
     story.policies.broken.store(true, Ordering::SeqCst);
     story.pass(9, 60).await;
@@ -201,7 +231,7 @@ async fn what_is_not_written_is_not_told_but_later() {
 
 #[tokio::test]
 async fn an_unchanged_status_is_written_every_five_minutes_only() {
-    let story = Story::begin();
+    let story = Story::begin().await;
     story.pass(1, 900).await;
     let writes = story.policies.writes.lock().unwrap().len();
     assert!((3..=4).contains(&writes), "{writes}");
@@ -209,7 +239,7 @@ async fn an_unchanged_status_is_written_every_five_minutes_only() {
 
 #[tokio::test]
 async fn a_policy_that_is_not_ready_is_neither_evaluated_nor_written() {
-    let story = Story::begin();
+    let story = Story::begin().await;
     let mut policy = story.policies.all().unwrap().remove(0);
     policy.ready = false;
     story.policies.put(policy);
@@ -219,7 +249,7 @@ async fn a_policy_that_is_not_ready_is_neither_evaluated_nor_written() {
 
 #[tokio::test]
 async fn a_busy_receiver_is_tried_again_and_the_status_says_so() {
-    let mut story = Story::begin();
+    let mut story = Story::begin().await;
     story.world.refusals.store(1, Ordering::SeqCst);
     story.pass(9, 60).await;
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -119,11 +119,18 @@ fn no_role_mounts_what_it_does_not_need() {
     assert_eq!(mounts("key: playback.pub.pem"), ["streaming"]);
     assert_eq!(
         mounts("key: object-url.key"),
-        ["metadata", "worker", "gateway"]
+        ["metadata", "worker", "monitor", "gateway"]
     );
     let store = ["metadata", "upload", "worker", "streaming"];
     assert_eq!(mounts("name: bucket-credentials"), store);
-    let catalog = ["auth", "metadata", "upload", "worker", "streaming"];
+    let catalog = [
+        "auth",
+        "metadata",
+        "upload",
+        "worker",
+        "streaming",
+        "monitor",
+    ];
     assert_eq!(mounts("name: database-url"), catalog);
     assert_eq!(mounts("name: limits-url"), ["gateway"]);
     assert_eq!(mounts("name: watch-tls"), ["gateway"]);

@@ -129,7 +129,14 @@ mod tests {
         assert_eq!(open(Role::Gateway), [everybody(ADMIN), everybody(PUBLIC)]);
         let upload = [everybody(ADMIN), inside(&["gateway"])];
         assert_eq!(open(Role::Upload), upload);
-        let asking = ["gateway", "streaming", "upload", "metadata", "cache"];
+        let asking = [
+            "gateway",
+            "streaming",
+            "upload",
+            "metadata",
+            "cache",
+            "monitor",
+        ];
         assert_eq!(open(Role::Auth), [everybody(ADMIN), inside(&asking)]);
         let worker = [everybody(ADMIN), inside(&["gateway", JOB])];
         assert_eq!(open(Role::Worker), worker);

@@ -24,10 +24,11 @@ async fn a_role_that_is_away_is_missed_by_those_who_need_it_alone() {
         (Role::Metadata, "/api/v1/contents"),
         (Role::Upload, "/api/v1/uploads/none"),
         (Role::Cache, "/api/v1/cache"),
+        (Role::Monitor, "/api/v1/monitor/overview"),
     ] {
         away(&mut world, role, path, &segment, &token).await;
     }
-    // The worker and the monitor answer no viewer.
+    // Nobody watches through the worker or the monitor.
     for role in [Role::Worker, Role::Monitor] {
         world.kill(role, 0);
         // What is known of a role is true for a second.

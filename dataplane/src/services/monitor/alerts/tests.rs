@@ -22,7 +22,7 @@ fn story(memory: Memory, hold: i64, warm: bool, moments: &[(i64, &[&str])]) -> V
     for (now, pods) in moments {
         let samples: Vec<Sample> = pods.iter().map(|pod| sample(pod)).collect();
         let moment = Moment { now: *now, warm };
-        let (next, changes) = step(&memory, &samples, hold, moment);
+        let (next, changes) = step(&memory, &samples, hold, moment, &|_| false);
         said.extend(changes.iter().map(|change| tell(*now, change)));
         memory = next;
     }
@@ -128,6 +128,7 @@ fn a_rule_that_is_switched_off_ends_what_it_told() {
         &[sample("a")],
         0,
         Moment { now: 5, warm: true },
+        &|_| false,
     );
     let ended = end(&memory);
     assert_eq!(ended.len(), 1);
@@ -144,6 +145,7 @@ fn the_summary_is_the_worst_of_its_series() {
         &samples,
         10,
         Moment { now: 0, warm: true },
+        &|_| false,
     );
     assert_eq!(summary(&memory), Some((AlertState::Pending, 0, 1)));
     let samples = [sample("a"), sample("b")];
@@ -155,8 +157,88 @@ fn the_summary_is_the_worst_of_its_series() {
             now: 10,
             warm: true,
         },
+        &|_| false,
     );
     assert_eq!(summary(&memory), Some((AlertState::Firing, 10, 1)));
     assert_eq!(count(&memory), (1, 1));
     assert_eq!(summary(&Memory::default()), None);
+}
+
+/// Steps through `(now, there, silenced)` and says what handlers are told, and what is not told.
+fn silent_story(memory: Memory, moments: &[(i64, bool, bool)]) -> Vec<String> {
+    let (mut memory, mut said) = (memory, Vec::new());
+    for (now, there, silenced) in moments {
+        let samples: Vec<Sample> = there.then(|| sample("a")).into_iter().collect();
+        let moment = Moment {
+            now: *now,
+            warm: true,
+        };
+        let (next, changes) = step(&memory, &samples, 0, moment, &|_| *silenced);
+        memory = next;
+        for change in changes {
+            let word = if change.resolved {
+                "resolved"
+            } else {
+                "firing"
+            };
+            let told = if change.notify { "told" } else { "silent" };
+            let fresh = if change.fresh { "" } else { " again" };
+            said.push(format!("{now} {word} {told}{fresh}"));
+        }
+    }
+    said
+}
+
+#[test]
+fn a_silenced_alert_changes_and_is_told_to_nobody() {
+    let moments = [(0, true, true), (15, true, true), (30, false, true)];
+    let said = silent_story(Memory::default(), &moments);
+    assert_eq!(said, ["0 firing silent", "30 resolved silent"]);
+}
+
+#[test]
+fn an_alert_that_outlives_its_silence_is_told_then_and_when_it_is_over() {
+    let moments = [
+        (0, true, true),
+        (15, true, false),
+        (30, true, false),
+        (45, false, false),
+    ];
+    let said = silent_story(Memory::default(), &moments);
+    assert_eq!(
+        said,
+        [
+            "0 firing silent",
+            "15 firing told again",
+            "45 resolved told"
+        ]
+    );
+}
+
+#[test]
+fn who_was_told_that_it_fires_is_told_that_it_is_over_silence_or_not() {
+    let moments = [(0, true, false), (15, true, true), (30, false, true)];
+    let said = silent_story(Memory::default(), &moments);
+    assert_eq!(said, ["0 firing told", "30 resolved told"]);
+}
+
+#[test]
+fn a_restart_within_a_silence_forgets_neither_what_was_told_nor_what_was_not() {
+    let restored = |notified| {
+        restore(&RuleState {
+            name: "R".into(),
+            state: AlertState::Firing,
+            since: Some(Time(jiff::Timestamp::from_second(3).unwrap())),
+            series: 1,
+            notified,
+            error: None,
+        })
+    };
+    let moments = [(10, true, true), (25, true, false), (40, false, false)];
+    let untold = silent_story(restored(false), &moments);
+    assert_eq!(untold, ["25 firing told again", "40 resolved told"]);
+    let told = silent_story(restored(true), &moments);
+    assert_eq!(told, ["40 resolved told"]);
+    let gone = silent_story(restored(false), &[(10, false, false)]);
+    assert_eq!(gone, ["10 resolved silent"]);
 }

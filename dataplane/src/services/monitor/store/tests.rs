@@ -22,6 +22,7 @@ fn shows(values: &[(&str, f64)]) -> Option<Exposition> {
     Some(Exposition {
         samples: values.iter().map(shown).collect(),
         malformed: 0,
+        families: BTreeMap::default(),
     })
 }
 

@@ -163,8 +163,8 @@ fn keys(role: Role) -> &'static [&'static str] {
         Role::All => &KEY_FILES,
         Role::Auth => &[SESSION_KEY, PLAYBACK_KEY],
         Role::Streaming => &[PLAYBACK_PUBLIC_KEY],
-        Role::Gateway | Role::Metadata | Role::Worker => &[OBJECT_URL_KEY],
-        Role::Upload | Role::Cache | Role::Monitor => &[],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &[OBJECT_URL_KEY],
+        Role::Upload | Role::Cache => &[],
     }
 }
 
@@ -182,7 +182,7 @@ fn has_store(role: Role) -> bool {
 }
 
 fn has_catalog(role: Role) -> bool {
-    has_store(role) || role == Role::Auth
+    has_store(role) || matches!(role, Role::Auth | Role::Monitor)
 }
 
 /// A key of a user's Secret as a file of our name.
