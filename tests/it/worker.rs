@@ -22,7 +22,7 @@ use streamgate_dataplane::ports::catalog::{
     Content, ContentState, Upload, UploadKind, UploadPart, Uploads,
 };
 use streamgate_dataplane::ports::clock::Clock;
-use streamgate_dataplane::ports::jobs::{Job, Jobs, PodTokens, TokenError, Written};
+use streamgate_dataplane::ports::jobs::{Job, Jobs, Marks, PodTokens, TokenError, Written};
 use streamgate_dataplane::services::worker::error::WorkerError;
 use streamgate_dataplane::services::worker::signature::UrlKey;
 use streamgate_dataplane::services::worker::{Parts, Worker};
@@ -338,7 +338,9 @@ async fn an_upload_becomes_exactly_one_job(world: &World) -> Result<()> {
     // What a crash between the two writes leaves: the job is there, the entry too.
     let spec = json!({"streamGateRef": {"name": "demo"}, "source": {"upload": {"id": "u1"}}});
     let spec = serde_json::from_value(spec)?;
-    world.cluster.create("default", "upload-u1", &spec).await?;
+    let marks = Marks::default();
+    let made = world.cluster.create("default", "upload-u1", &spec, &marks);
+    made.await?;
     for _ in 0..3 {
         world.worker.drain().await?;
     }

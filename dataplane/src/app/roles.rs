@@ -37,7 +37,7 @@ use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
-use crate::services::worker::{self, Worker, signature::UrlKey};
+use crate::services::worker::{self, Worker, desk::Desk, signature::UrlKey};
 
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
 const SEGMENT_CACHE_BYTES: u64 = 256 << 20;
@@ -75,6 +75,7 @@ pub struct Roles {
     upload: Arc<UploadService>,
     jobs: Arc<Kubernetes>,
     worker: Arc<Worker>,
+    desk: Arc<Desk>,
     policies: Arc<KubernetesPolicies>,
     monitor: Arc<Monitor>,
     keys: TokenKeys,
@@ -104,6 +105,7 @@ impl Roles {
             policies,
             audit: on.audit.clone(),
             cache: Arc::new(CacheService::new(caches)),
+            desk: Arc::new(desk(&on, config, keys, jobs.clone())),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
             streaming: Arc::new(streaming(&on, config, &tokens, plays.clone(), registry)?),
@@ -139,7 +141,8 @@ impl Roles {
             .merge(cache::http::routes(self.cache.clone()))
             .merge(gateway::http::routes(Arc::new(Gateway::new(checks))))
             .merge(metadata::http::routes(self.metadata.clone()))
-            .merge(upload::http::routes(self.upload.clone()));
+            .merge(upload::http::routes(self.upload.clone()))
+            .merge(worker::http::routes(self.desk.clone()));
         let playback = streaming::http::service(self.streaming.clone());
         Ok((
             edge.public(api, playback),
@@ -268,6 +271,17 @@ fn worker(
         url_key: UrlKey::new(keys.object_url.to_vec())?,
     };
     Ok(Worker::new(parts, config, registry)?)
+}
+
+/// What people ask of the worker.
+fn desk(on: &Adapters, config: &RoleConfig, keys: &Keys, jobs: Arc<Kubernetes>) -> Desk {
+    let parts = worker::desk::Parts {
+        catalog: on.catalog.clone(),
+        jobs,
+        clock: on.clock.clone(),
+        cursor_key: CursorKey::new(cursor_key(&keys.object_url)),
+    };
+    Desk::new(parts, config.gate.clone(), config.transcode.clone())
 }
 
 /// AlertPolicies of this gate, and Events on them in the name of this pod.

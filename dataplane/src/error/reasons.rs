@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 133] = [
+pub const REASONS: [&str; 141] = [
     "AdminRequired",
     "AuditUnavailable",
     "BindingRequired",
@@ -51,7 +51,13 @@ pub const REASONS: [&str; 133] = [
     "InvalidState",
     "InvalidToken",
     "InvalidTtl",
+    "JobChanging",
+    "JobEnded",
     "JobGone",
+    "JobNameTaken",
+    "JobNotFailed",
+    "JobPublishing",
+    "JobRefused",
     "JobsUnavailable",
     "KeyReused",
     "KeysUnavailable",
@@ -102,8 +108,10 @@ pub const REASONS: [&str; 133] = [
     "SessionEnded",
     "SessionRequired",
     "SessionsUnavailable",
+    "SettingsRefused",
     "SignInDeclined",
     "SignInRequired",
+    "SourceNotFound",
     "StoreFull",
     "StoreUnavailable",
     "Timeout",

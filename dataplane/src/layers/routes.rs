@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Request;
+use axum::http::Method;
 use streamgate_contract::limits::Scope::{self, Edge, Role as Of};
 use streamgate_contract::roles::Role::{Auth, Cache, Metadata, Streaming, Upload, Worker};
 
@@ -35,6 +36,19 @@ pub struct Route {
     pub class: Class,
     /// Place in [`ROUTES`].
     pub number: usize,
+}
+
+/// Where jobs are submitted.
+const SUBMISSIONS: [&str; 2] = ["/api/v1/jobs", "/api/v1/jobs/{id}/retry"];
+
+impl Route {
+    /// The policy that counts a request of this method: submission of jobs has one of its own.
+    pub fn counted(&self, method: &Method) -> Scope {
+        let submits = self.scope == Of(Worker)
+            && *method == Method::POST
+            && SUBMISSIONS.contains(&self.template);
+        if submits { Scope::Jobs } else { self.scope }
+    }
 }
 
 /// Template of a request that no route took.
@@ -78,6 +92,11 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/uploads/{id}/events", Of(Upload), Class::Upload),
     ("/api/v1/files", Of(Upload), Class::Upload),
     ("/api/v1/files/{id}", Of(Upload), Class::Upload),
+    ("/api/v1/jobs", Of(Worker), Class::Search),
+    ("/api/v1/jobs/{id}", Of(Worker), Class::Api),
+    ("/api/v1/jobs/{id}/cancel", Of(Worker), Class::Api),
+    ("/api/v1/jobs/{id}/retry", Of(Worker), Class::Api),
+    ("/api/v1/profiles", Of(Worker), Class::Api),
     ("/v/{handle}/{file}", Of(Streaming), Class::Playback),
     ("/v/{handle}/{track}/{file}", Of(Streaming), Class::Playback),
     ("/internal/v1/assignment", Of(Worker), Class::Api),
@@ -170,6 +189,19 @@ mod tests {
             None => part.to_owned(),
         };
         template.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn submission_of_jobs_is_counted_apart() {
+        for (method, path, scope) in [
+            (Method::POST, "/api/v1/jobs", Scope::Jobs),
+            (Method::GET, "/api/v1/jobs", Of(Worker)),
+            (Method::POST, "/api/v1/jobs/x/retry", Scope::Jobs),
+            (Method::POST, "/api/v1/jobs/x/cancel", Of(Worker)),
+            (Method::POST, "/api/v1/contents", Of(Metadata)),
+        ] {
+            assert_eq!(of(path).counted(&method), scope, "{method} {path}");
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use streamgate_crds::TranscodeJobSpec;
-use streamgate_crds::transcode_job::{Phase, Progress};
+use streamgate_crds::transcode_job::{Asked, Phase, Progress, TranscodeJobStatus};
 
-use super::{Job, Jobs, JobsError, Made, Pod, PodTokens, TokenError, Written};
+use super::{Job, Jobs, JobsError, Made, Marks, Pod, PodTokens, TokenError, Written};
 
 /// Jobs by UID, progress writes by job name, in order. A token is `namespace/pod`.
 #[derive(Default)]
@@ -31,6 +31,16 @@ impl MemoryJobs {
         job.phase = phase;
         job.version.push('x');
     }
+
+    /// Changes a job's status, as the operator would.
+    pub fn status(&self, name: &str, change: impl FnOnce(&mut TranscodeJobStatus)) {
+        let mut jobs = self.jobs.lock().unwrap();
+        let job = jobs.values_mut().find(|job| job.name == name).unwrap();
+        change(Arc::make_mut(&mut job.status));
+        job.phase = job.status.phase.unwrap_or_default();
+        job.attempt = u32::try_from(job.status.attempt.unwrap_or(0)).unwrap();
+        job.version.push('x');
+    }
 }
 
 #[async_trait]
@@ -45,10 +55,13 @@ impl Jobs for MemoryJobs {
         namespace: &str,
         name: &str,
         spec: &TranscodeJobSpec,
-    ) -> Result<Made, JobsError> {
+        marks: &Marks,
+    ) -> Result<(Made, Job), JobsError> {
         let mut jobs = self.jobs.lock().unwrap();
         match jobs.values().find(|job| job.name == name) {
-            Some(job) if *job.spec == *spec => return Ok(Made::Existed),
+            Some(job) if job.spec.source == spec.source => {
+                return Ok((Made::Existed, job.clone()));
+            }
             Some(_) => {
                 let (namespace, name) = (namespace.to_owned(), name.to_owned());
                 return Err(JobsError::Taken { namespace, name });
@@ -64,9 +77,40 @@ impl Jobs for MemoryJobs {
             phase: Phase::Pending,
             attempt: 0,
             deleted: false,
+            marks: marks.clone(),
+            // In the order in which they were made.
+            created_at: i64::try_from(jobs.len()).unwrap(),
+            status: Arc::default(),
         };
-        jobs.insert(job.uid.clone(), job);
-        Ok(Made::Created)
+        jobs.insert(job.uid.clone(), job.clone());
+        Ok((Made::Created, job))
+    }
+
+    async fn read(&self, namespace: &str, name: &str) -> Result<Option<Job>, JobsError> {
+        let jobs = self.jobs.lock().unwrap();
+        let found = jobs
+            .values()
+            .find(|job| job.namespace == namespace && job.name == name);
+        Ok(found.cloned())
+    }
+
+    async fn named(&self, namespace: &str, name: &str) -> Result<Option<Job>, JobsError> {
+        self.read(namespace, name).await
+    }
+
+    async fn all(&self) -> Result<Vec<Arc<Job>>, JobsError> {
+        let jobs = self.jobs.lock().unwrap();
+        Ok(jobs.values().cloned().map(Arc::new).collect())
+    }
+
+    async fn ask(&self, job: &Job, asked: Asked) -> Result<Written, JobsError> {
+        let mut jobs = self.jobs.lock().unwrap();
+        let Some(kept) = jobs.get_mut(&job.uid).filter(|j| j.version == job.version) else {
+            return Ok(Written::Stale);
+        };
+        kept.version.push('a');
+        Arc::make_mut(&mut kept.status).asked = Some(asked);
+        Ok(Written::Done)
     }
 
     async fn write_progress(&self, job: &Job, progress: &Progress) -> Result<Written, JobsError> {

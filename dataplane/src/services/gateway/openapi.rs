@@ -53,6 +53,7 @@ pub fn description() -> OpenApi {
         cache::Docs::openapi(),
         streaming::Docs::openapi(),
         uploads::Docs::openapi(),
+        services::worker::http::Docs::openapi(),
     ] {
         api.merge(part);
     }
