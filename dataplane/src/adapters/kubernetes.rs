@@ -137,6 +137,22 @@ impl Jobs for Kubernetes {
         Ok((Made::Existed, whole(ACTION, found)?))
     }
 
+    async fn check(&self, namespace: &str, spec: &TranscodeJobSpec) -> Result<(), JobsError> {
+        let mut wanted = TranscodeJob::new("", spec.clone());
+        (wanted.metadata.name, wanted.metadata.generate_name) = (None, Some("check-".to_owned()));
+        let params = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        match self.api(namespace).create(&params, &wanted).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if is_refusal(status.code, &status.message) => {
+                Err(JobsError::Refused(status.message.clone()))
+            }
+            Err(error) => Err(unavailable("check a TranscodeJob")(error)),
+        }
+    }
+
     async fn read(&self, namespace: &str, name: &str) -> Result<Option<Job>, JobsError> {
         self.watched(namespace)?;
         let found = self.api(namespace).get_opt(name).await;

@@ -105,7 +105,7 @@ impl Roles {
             policies,
             audit: on.audit.clone(),
             cache: Arc::new(CacheService::new(caches)),
-            desk: Arc::new(desk(&on, config, keys, jobs.clone())),
+            desk: Arc::new(desk(&on, config, keys, jobs.clone(), registry)?),
             worker: Arc::new(worker(&on, config, keys, jobs.clone(), registry)?),
             jobs,
             streaming: Arc::new(streaming(&on, config, &tokens, plays.clone(), registry)?),
@@ -163,6 +163,7 @@ impl Roles {
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));
+        tasks.spawn(self.desk.clone().run(stop.clone()));
         tasks.spawn(self.monitor.clone().run(stop.clone()));
         tasks.spawn(self.metadata.clone().run(stop.clone()));
         tasks.spawn(self.plays.clone().run(stop.clone()));
@@ -274,14 +275,21 @@ fn worker(
 }
 
 /// What people ask of the worker.
-fn desk(on: &Adapters, config: &RoleConfig, keys: &Keys, jobs: Arc<Kubernetes>) -> Desk {
+fn desk(
+    on: &Adapters,
+    config: &RoleConfig,
+    keys: &Keys,
+    jobs: Arc<Kubernetes>,
+    registry: &Registry,
+) -> anyhow::Result<Desk> {
     let parts = worker::desk::Parts {
         catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
         jobs,
         clock: on.clock.clone(),
         cursor_key: CursorKey::new(cursor_key(&keys.object_url)),
     };
-    Desk::new(parts, config.gate.clone(), config.transcode.clone())
+    Ok(Desk::new(parts, config, registry)?)
 }
 
 /// AlertPolicies of this gate, and Events on them in the name of this pod.

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 141] = [
+pub const REASONS: [&str; 143] = [
     "AdminRequired",
     "AuditUnavailable",
     "BindingRequired",
@@ -45,6 +45,7 @@ pub const REASONS: [&str; 141] = [
     "InvalidPieces",
     "InvalidQuery",
     "InvalidReturn",
+    "InvalidSchedule",
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
@@ -118,6 +119,7 @@ pub const REASONS: [&str; 141] = [
     "TokenRequired",
     "TooManyCategories",
     "TooManyNamespaces",
+    "TooManySchedules",
     "TooManyStreams",
     "TooManyUploads",
     "UnknownChain",

@@ -14,6 +14,8 @@ use super::clock::UnixSeconds;
 pub mod library;
 mod machine_keys;
 pub mod plays;
+pub mod retired;
+pub mod schedules;
 #[cfg(test)]
 pub mod suite;
 pub mod uploads;
@@ -21,6 +23,8 @@ pub mod uploads;
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
+use retired::Retirement;
+use schedules::Schedules;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
@@ -196,6 +200,20 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
+pub trait Catalog:
+    Contents + Library + Plays + Outputs + Retirement + Uploads + Schedules + Sessions + MachineKeys
+{
+}
 
-impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}
+impl<T> Catalog for T where
+    T: Contents
+        + Library
+        + Plays
+        + Outputs
+        + Retirement
+        + Uploads
+        + Schedules
+        + Sessions
+        + MachineKeys
+{
+}

@@ -138,6 +138,8 @@ pub trait Jobs: Send + Sync {
         spec: &TranscodeJobSpec,
         marks: &Marks,
     ) -> Result<(Made, Job), JobsError>;
+    /// Whether the cluster would take such a TranscodeJob; makes none.
+    async fn check(&self, namespace: &str, spec: &TranscodeJobSpec) -> Result<(), JobsError>;
     /// Writes `status.asked` and nothing else, unless the job has changed since it was seen.
     async fn ask(&self, job: &Job, asked: Asked) -> Result<Written, JobsError>;
     /// Writes `status.progress` and nothing else, unless the job has changed since it was seen.

@@ -8,6 +8,7 @@ use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod library;
+mod schedules;
 mod uploads;
 
 pub use uploads::{part, upload};
@@ -84,6 +85,7 @@ pub async fn run(catalog: &dyn Catalog) {
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
+    schedules::run_all(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {

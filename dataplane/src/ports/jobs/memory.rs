@@ -1,6 +1,7 @@
 //! TranscodeJobs and pod tokens in memory, for tests of what stands on the ports.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,6 +17,8 @@ pub struct MemoryJobs {
     pub jobs: Mutex<BTreeMap<String, Job>>,
     /// What was written.
     pub writes: Mutex<Vec<(String, Progress)>>,
+    /// Nothing can be made.
+    pub away: AtomicBool,
 }
 
 impl MemoryJobs {
@@ -57,6 +60,12 @@ impl Jobs for MemoryJobs {
         spec: &TranscodeJobSpec,
         marks: &Marks,
     ) -> Result<(Made, Job), JobsError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(JobsError::Unavailable {
+                action: "create a TranscodeJob",
+                source: "it is away".into(),
+            });
+        }
         let mut jobs = self.jobs.lock().unwrap();
         match jobs.values().find(|job| job.name == name) {
             Some(job) if job.spec.source == spec.source => {
@@ -101,6 +110,14 @@ impl Jobs for MemoryJobs {
     async fn all(&self) -> Result<Vec<Arc<Job>>, JobsError> {
         let jobs = self.jobs.lock().unwrap();
         Ok(jobs.values().cloned().map(Arc::new).collect())
+    }
+
+    async fn check(&self, _: &str, spec: &TranscodeJobSpec) -> Result<(), JobsError> {
+        let rungs = spec.renditions.iter().flatten();
+        match rungs.into_iter().find(|rung| rung.height < 144) {
+            Some(rung) => Err(JobsError::Refused(format!("height {}", rung.height))),
+            None => Ok(()),
+        }
     }
 
     async fn ask(&self, job: &Job, asked: Asked) -> Result<Written, JobsError> {

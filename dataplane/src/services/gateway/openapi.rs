@@ -54,6 +54,7 @@ pub fn description() -> OpenApi {
         streaming::Docs::openapi(),
         uploads::Docs::openapi(),
         services::worker::http::Docs::openapi(),
+        services::worker::http::ScheduleDocs::openapi(),
     ] {
         api.merge(part);
     }

@@ -2,29 +2,41 @@
 //! asked of one is written into its status, and the operator does it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use streamgate_contract::config::{GateIdentity, Transcode};
+use prometheus::Registry;
+use streamgate_contract::config::{GateIdentity, RoleConfig, Transcode};
 use streamgate_crds::transcode_job::{Ask, Asked};
 
 use crate::ports::catalog::{Catalog, CatalogError};
 use crate::ports::clock::Clock;
 use crate::ports::identity::Principal;
 use crate::ports::jobs::{Job, Jobs, JobsError, Written};
+use crate::ports::objects::{Objects, ObjectsError};
 use crate::services::metadata::cursor::{CursorKey, InvalidCursor};
 
+mod clean;
+mod clockwork;
 mod id;
 mod list;
+mod metrics;
 pub mod profiles;
+pub mod queue;
+pub mod schedules;
 mod steer;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod timetable;
 
+pub use clockwork::tick_name;
 pub use id::JobId;
 pub use list::{JobsOf, Listing};
+use metrics::Metrics;
 use steer::Turn;
 pub use submit::NewJob;
+use timetable::InvalidTimetable;
 
 use super::admit::names_gate;
 
@@ -55,6 +67,21 @@ pub enum DeskError {
     /// The key was used for something else.
     #[error("this Idempotency-Key was used for another request; use a new one")]
     KeyReused,
+    /// Somebody who is no admin.
+    #[error("only admins may have this done")]
+    AdminRequired,
+    /// It would do nothing.
+    #[error("say what to remove: set at least one age")]
+    Nothing,
+    /// It never comes, or nobody knows when.
+    #[error(transparent)]
+    Timetable(#[from] InvalidTimetable),
+    /// Somebody has too many.
+    #[error("a wallet has {} schedules at most; remove one", schedules::MOST)]
+    TooManySchedules,
+    /// It is not as the caller believes.
+    #[error("the schedule was changed by somebody else; read it again and repeat the change")]
+    Stale,
     /// There is nothing to cancel.
     #[error("the job has ended already; what it made stays")]
     Ended,
@@ -73,6 +100,9 @@ pub enum DeskError {
     /// The catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The store.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
     /// The cluster.
     #[error(transparent)]
     Jobs(#[from] JobsError),
@@ -82,6 +112,8 @@ pub enum DeskError {
 pub struct Parts {
     /// The catalog.
     pub catalog: Arc<dyn Catalog>,
+    /// The store: what is cleaned up goes.
+    pub objects: Arc<dyn Objects>,
     /// TranscodeJobs.
     pub jobs: Arc<dyn Jobs>,
     /// The time.
@@ -95,16 +127,31 @@ pub struct Desk {
     on: Parts,
     gate: GateIdentity,
     transcode: Transcode,
+    metrics: Metrics,
+    /// Who this replica is among those that do ticks.
+    holder: String,
+    /// When ticks were forgotten last.
+    forgot: AtomicI64,
 }
 
 impl Desk {
     /// Makes it.
-    pub fn new(on: Parts, gate: GateIdentity, transcode: Transcode) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When its metrics are registered already.
+    pub fn new(
+        on: Parts,
+        config: &RoleConfig,
+        registry: &Registry,
+    ) -> Result<Self, prometheus::Error> {
+        Ok(Self {
             on,
-            gate,
-            transcode,
-        }
+            gate: config.gate.clone(),
+            transcode: config.transcode.clone(),
+            metrics: Metrics::register(registry)?,
+            holder: format!("{:016x}", rand::random::<u64>()),
+            forgot: AtomicI64::new(0),
+        })
     }
 
     /// How people name a job.

@@ -32,9 +32,11 @@ use crate::ports::jobs::{JobsError, Pod, TokenError};
 use crate::ports::objects::{ByteStream, ObjectKey, Put};
 
 mod jobs;
+mod schedules;
 mod shape;
 
 pub use jobs::Docs;
+pub use schedules::Docs as ScheduleDocs;
 
 /// Most bytes of a request that carries no plan.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
@@ -44,12 +46,21 @@ type Answer<T> = Result<Json<T>, Problem>;
 
 /// Routes of the public listener.
 pub fn routes(desk: Arc<Desk>) -> Router {
+    let schedule = get(schedules::one)
+        .patch(schedules::change)
+        .delete(schedules::remove);
     Router::new()
         .route("/api/v1/jobs", get(jobs::list).post(jobs::submit))
         .route("/api/v1/jobs/{id}", get(jobs::one))
         .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/v1/jobs/{id}/retry", post(jobs::retry))
         .route("/api/v1/profiles", get(jobs::profiles))
+        .route("/api/v1/queue", get(jobs::queue))
+        .route(
+            "/api/v1/schedules",
+            get(schedules::list).post(schedules::create),
+        )
+        .route("/api/v1/schedules/{id}", schedule)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(desk)
 }

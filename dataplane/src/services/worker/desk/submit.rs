@@ -163,7 +163,7 @@ impl Desk {
 }
 
 /// What the catalog has, or nothing.
-fn found<T>(answer: Result<T, CatalogError>) -> Result<Option<T>, CatalogError> {
+pub(super) fn found<T>(answer: Result<T, CatalogError>) -> Result<Option<T>, CatalogError> {
     match answer {
         Ok(found) => Ok(Some(found)),
         Err(CatalogError::NotFound { .. }) => Ok(None),

@@ -16,6 +16,7 @@ use crate::ports::jobs::memory::MemoryJobs;
 use crate::services::auth::fixture::{Account, World, admin, owner};
 use crate::services::worker::http;
 
+mod schedules;
 mod submit;
 
 /// A gate with a desk.
@@ -108,12 +109,12 @@ impl Stage {
 pub(super) fn desk(world: &World, jobs: Arc<MemoryJobs>) -> Arc<Desk> {
     let parts = Parts {
         catalog: world.catalog.clone(),
+        objects: world.objects.clone(),
         jobs,
         clock: world.clock.clone(),
         cursor_key: CursorKey::new([1; 32]),
     };
-    let (gate, transcode) = (world.config.gate.clone(), world.config.transcode.clone());
-    Arc::new(Desk::new(parts, gate, transcode))
+    Arc::new(Desk::new(parts, &world.config, &Registry::new()).unwrap())
 }
 
 /// Serves a desk; its URL up to the version.

@@ -11,7 +11,7 @@ use streamgate_contract::ContentId;
 use streamgate_crds::transcode_job::Phase;
 use utoipa::{IntoParams, OpenApi};
 
-use super::shape::{Job, Jobs, Profiles};
+use super::shape::{Job, Jobs, Profiles, Queue};
 use crate::error::{Kind, Problem, unavailable};
 use crate::extract::{Asked, Named, Sent};
 use crate::layers::authenticate::Caller;
@@ -29,7 +29,7 @@ type Service = State<Arc<Desk>>;
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(list, submit, one, cancel, retry, profiles))]
+#[openapi(paths(list, submit, one, cancel, retry, profiles, queue))]
 pub struct Docs;
 
 /// What is asked of a list.
@@ -110,7 +110,7 @@ pub(super) async fn one(
     Ok((headers, Json(Job::of(&desk, &job))).into_response())
 }
 
-/// Ends a job with its pods; what it committed stays for a retry. For its owner and admins.
+/// Ends a job with its pods. For its owner and admins.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "worker",
     params(("id" = String, Path)), responses((status = 202, body = Job)))]
 pub(super) async fn cancel(
@@ -145,6 +145,14 @@ pub(super) async fn profiles(
     Ok(Json(desk.profiles().into()))
 }
 
+/// How many jobs of this gate wait, run and have ended.
+#[utoipa::path(get, path = "/api/v1/queue", tag = "worker",
+    responses((status = 200, body = Queue)))]
+pub(super) async fn queue(State(desk): Service, caller: Caller) -> Result<Json<Queue>, Problem> {
+    caller.signed_in()?;
+    Ok(Json(desk.queue().await?.into()))
+}
+
 impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Self {
         use DeskError as E;
@@ -156,12 +164,18 @@ impl From<DeskError> for Problem {
             E::NoSource(_) => refused(Kind::Unprocessable, "SourceNotFound"),
             E::Settings(_) => refused(Kind::Unprocessable, "SettingsRefused"),
             E::KeyReused => refused(Kind::Unprocessable, "KeyReused"),
+            E::AdminRequired => refused(Kind::Forbidden, "AdminRequired"),
+            E::Nothing => refused(Kind::Unprocessable, "InvalidBody"),
+            E::Timetable(_) => refused(Kind::Unprocessable, "InvalidSchedule"),
+            E::TooManySchedules => refused(Kind::Conflict, "TooManySchedules"),
+            E::Stale => refused(Kind::PreconditionFailed, "VersionChanged"),
             E::Ended => refused(Kind::Conflict, "JobEnded"),
             E::Publishing => refused(Kind::Conflict, "JobPublishing"),
             E::NotFailed => refused(Kind::Conflict, "JobNotFailed"),
             E::Busy => refused(Kind::Conflict, "JobChanging").retry_after(1),
             E::Cursor(_) => refused(Kind::Invalid, "InvalidCursor"),
             E::Catalog(cause) => cause.into(),
+            E::Objects(cause) => cause.into(),
             E::Jobs(cause) => cause.into(),
         }
     }

@@ -1,5 +1,7 @@
 //! Bodies of the desk.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
@@ -8,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::ports::jobs;
 use crate::services::worker::desk::profiles::Offer;
-use crate::services::worker::desk::{Desk, JobId, Listing};
+use crate::services::worker::desk::{Desk, JobId, Listing, queue};
 
 /// A job.
 #[derive(Serialize, ToSchema)]
@@ -196,6 +198,36 @@ impl Jobs {
         Self {
             jobs: listing.jobs.iter().map(|job| Job::of(desk, job)).collect(),
             next: listing.next,
+        }
+    }
+}
+
+/// How many jobs there are.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Queue {
+    /// Jobs that have not begun.
+    queued: u64,
+    /// Jobs at work.
+    running: u64,
+    /// Jobs that are told to wait.
+    suspended: u64,
+    /// Jobs that have ended and are still there, by reason.
+    #[schema(value_type = Object)]
+    finished: BTreeMap<&'static str, u64>,
+    /// For how many seconds the job has waited that waits longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_wait_seconds: Option<i64>,
+}
+
+impl From<queue::Queue> for Queue {
+    fn from(queue: queue::Queue) -> Self {
+        Self {
+            queued: queue.queued,
+            running: queue.running,
+            suspended: queue.suspended,
+            finished: queue.finished,
+            oldest_wait_seconds: queue.oldest_wait,
         }
     }
 }
