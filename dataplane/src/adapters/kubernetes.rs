@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::jobs::{Job, Jobs, JobsError, Made, Marks, Written};
 
 mod keys;
+pub mod peers;
 pub mod tokens;
 mod watch;
 

@@ -1,9 +1,11 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 143] = [
+pub const REASONS: [&str; 155] = [
     "AdminRequired",
     "AuditUnavailable",
+    "AuthUnreachable",
+    "BalanceRequired",
     "BindingRequired",
     "BodyCut",
     "BodyMismatch",
@@ -18,8 +20,10 @@ pub const REASONS: [&str; 143] = [
     "ChecksumMismatch",
     "ClaimRequired",
     "CodeRefused",
+    "ConditionRequired",
     "Conflict",
     "CreatorRequired",
+    "DelegationRequired",
     "DigestRequired",
     "EmptyUpload",
     "EntitlementUndecided",
@@ -45,6 +49,7 @@ pub const REASONS: [&str; 143] = [
     "InvalidPieces",
     "InvalidQuery",
     "InvalidReturn",
+    "InvalidRoleToken",
     "InvalidSchedule",
     "InvalidSearch",
     "InvalidSession",
@@ -86,6 +91,7 @@ pub const REASONS: [&str; 143] = [
     "NotJson",
     "NotMedia",
     "NotOffered",
+    "NotOnAllowList",
     "NotPlanned",
     "NotPlayable",
     "NotReady",
@@ -98,13 +104,19 @@ pub const REASONS: [&str; 143] = [
     "Overloaded",
     "OwnerOnly",
     "PreconditionFailed",
+    "ProofRequired",
     "ProviderUnavailable",
     "QuorumNotReached",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",
     "RefreshOver",
+    "RequirementsNotMet",
     "Restarting",
+    "RoleFailed",
+    "RoleNotAllowed",
+    "RoleTokenRequired",
+    "RoleUnreachable",
     "ScopeRequired",
     "SessionEnded",
     "SessionRequired",
@@ -173,6 +185,20 @@ mod tests {
         Some(word.to_owned())
     }
 
+    /// The words that say which kind of rule somebody does not meet.
+    fn of_rules() -> Vec<String> {
+        let mut words = Vec::new();
+        for file in ["requirement.rs", "check.rs"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/contract/src/rules");
+            let text = std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+            let (_, reason) = text.split_once("pub fn reason(").unwrap();
+            let (reason, _) = reason.split_once("\n    }\n").unwrap();
+            words.extend(reason.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
+        assert!(words.len() > 5, "{words:?}");
+        words
+    }
+
     #[test]
     fn every_reason_in_the_code_has_its_label() {
         let mut seen = Vec::new();
@@ -181,6 +207,7 @@ mod tests {
             &mut seen,
         );
         assert!(seen.len() > 40, "{}", seen.len());
+        seen.extend(of_rules());
         for reason in seen
             .iter()
             .filter(|reason| reason.starts_with(char::is_uppercase))
