@@ -24,11 +24,12 @@ async fn a_role_that_is_away_is_missed_by_those_who_need_it_alone() {
         (Role::Metadata, "/api/v1/contents"),
         (Role::Upload, "/api/v1/uploads/none"),
         (Role::Cache, "/api/v1/cache"),
+        (Role::Worker, "/api/v1/schedules"),
     ] {
         away(&mut world, role, path, &segment, &token).await;
     }
-    // The worker and the monitor answer no viewer.
-    for role in [Role::Worker, Role::Monitor] {
+    // The monitor answers nobody.
+    for role in [Role::Monitor] {
         world.kill(role, 0);
         // What is known of a role is true for a second.
         sleep(Duration::from_millis(1_100)).await;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ports::catalog::uploads::{Place, Upload, UploadKind};
-use crate::ports::catalog::{Contents, Uploads, suite};
+use crate::ports::catalog::{Uploads, suite};
 
 /// A finished upload of somebody, and the content it became.
 pub(in super::super) async fn uploaded(stage: &Stage, id: &str, of: &Account) {
