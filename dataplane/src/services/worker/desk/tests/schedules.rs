@@ -344,12 +344,10 @@ async fn after_a_time_away_one_tick_is_made_up_for_and_none_that_is_too_late() {
     // Away again, and back after the deadline of the newest: an hour is the default.
     let change = serde_json::from_value(json!({"deadlineSeconds": 60})).unwrap();
     let who = replicas.owner().await;
-    let changed = replicas
-        .replica()
-        .change_schedule(&who, &schedule.id, None, change);
+    let desk = replicas.replica();
+    let changed = desk.change_schedule(&who, &schedule.id, None, change);
     changed.await.unwrap();
     replicas.at(first() + 9 * 3_600 + 61);
-    let desk = replicas.replica();
     desk.look().await.unwrap();
     assert_eq!(replicas.jobs().len(), 1);
     let late = first() + 9 * 3_600;
