@@ -106,7 +106,7 @@ impl Families {
             classes: CLASSES.map(|class| requests.with_label_values(&[template, class])),
         };
         Ok(Self {
-            routes: ROUTES.iter().map(|route| bound(route.template)).collect(),
+            routes: ROUTES.iter().map(|route| bound(route.label())).collect(),
             methods: METHODS.iter().map(|m| one(&methods, m)).collect(),
             statuses: STATUSES.iter().map(|s| one(&statuses, s)).collect(),
             refusals: REASONS.iter().map(|r| one(&refusals, r)).collect(),

@@ -144,11 +144,17 @@ async fn a_key_of_a_machine_opens_every_role_until_it_is_removed(world: &World) 
 async fn the_worker_knows_who_asks(world: &World, token: &str) {
     let asked = world.request(Method::GET, "/api/v1/profiles");
     let (status, profiles) = world.ask(asked.bearer_auth(token)).await;
-    assert_eq!((status, &profiles["profiles"][0]["name"]), (200, &json!("av1")));
+    assert_eq!(
+        (status, &profiles["profiles"][0]["name"]),
+        (200, &json!("av1"))
+    );
     let (status, problem) = world
         .ask(world.request(Method::GET, "/api/v1/schedules"))
         .await;
-    assert_eq!((status, &problem["reason"]), (401, &json!("SignInRequired")));
+    assert_eq!(
+        (status, &problem["reason"]),
+        (401, &json!("SignInRequired"))
+    );
     let new = json!({"title": "room", "cron": "@daily",
         "action": {"cleanUp": {"uploadsOlderThanSeconds": 3_600}}});
     let asked = world.request(Method::POST, "/api/v1/schedules");

@@ -16,8 +16,10 @@ use crate::ports::jobs::memory::MemoryJobs;
 use crate::services::auth::fixture::{Account, World, admin, owner};
 use crate::services::worker::http;
 
+mod room;
 mod schedules;
 mod submit;
+mod ticks;
 
 /// A gate with a desk.
 pub(super) struct Stage {
