@@ -50,6 +50,8 @@ pub mod reason {
     pub const SUSPENDED: &str = "Suspended";
     /// The job ran longer than `spec.activeDeadlineSeconds`.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+    /// Somebody cancelled the job.
+    pub const CANCELLED: &str = "Cancelled";
     /// An index failed more often than `spec.backoffLimitPerIndex`.
     pub const BACKOFF_LIMIT_EXCEEDED: &str = "BackoffLimitExceeded";
     /// The claim that holds the source does not exist.

@@ -289,7 +289,8 @@ impl Phase {
     }
 }
 
-/// What became of a TranscodeJob. `progress` is written by the worker, the rest by the operator.
+/// What became of a TranscodeJob. `progress` and `asked` are written by the worker, the rest by the
+/// operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TranscodeJobStatus {
@@ -342,6 +343,36 @@ pub struct TranscodeJobStatus {
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What was asked of the job through the gate's API; written by the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+impl TranscodeJobStatus {
+    /// Whether this is asked of the attempt that the status speaks of.
+    pub fn is_asked(&self, action: Ask) -> bool {
+        let attempt = self.attempt.unwrap_or(0);
+        self.asked == Some(Asked { action, attempt })
+    }
+}
+
+/// What was asked of one attempt of a job. Of any other attempt it asks nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// What to do.
+    pub action: Ask,
+    /// The attempt it is asked of.
+    pub attempt: i32,
+}
+
+/// What may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Ask {
+    /// End the attempt, unless its output is being closed already.
+    Cancel,
+    /// Begin another attempt after this one failed.
+    Retry,
 }
 
 /// What Plan decided.

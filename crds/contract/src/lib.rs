@@ -27,5 +27,5 @@ pub mod stills;
 pub mod text;
 pub mod uploads;
 
-pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, ScheduleId, TrackId, UploadId};
 pub use roles::Role;

@@ -15,6 +15,8 @@ pub mod alarms;
 pub mod library;
 mod machine_keys;
 pub mod plays;
+pub mod retired;
+pub mod schedules;
 #[cfg(test)]
 pub mod suite;
 pub mod uploads;
@@ -23,6 +25,8 @@ use alarms::Alarms;
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
+use retired::Retirement;
+use schedules::Schedules;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
@@ -199,11 +203,29 @@ pub trait Sessions: Send + Sync {
 
 /// The whole catalog.
 pub trait Catalog:
-    Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+    Contents
+    + Library
+    + Plays
+    + Outputs
+    + Retirement
+    + Uploads
+    + Schedules
+    + Sessions
+    + MachineKeys
+    + Alarms
 {
 }
 
 impl<T> Catalog for T where
-    T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+    T: Contents
+        + Library
+        + Plays
+        + Outputs
+        + Retirement
+        + Uploads
+        + Schedules
+        + Sessions
+        + MachineKeys
+        + Alarms
 {
 }

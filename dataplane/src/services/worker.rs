@@ -22,6 +22,7 @@ mod assignment;
 mod body;
 mod content;
 mod deliver;
+pub mod desk;
 pub mod error;
 pub mod http;
 mod metrics;

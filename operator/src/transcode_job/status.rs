@@ -117,6 +117,7 @@ pub fn count(ranges: &str) -> u64 {
 pub fn ours(status: &TranscodeJobStatus) -> TranscodeJobStatus {
     TranscodeJobStatus {
         progress: None,
+        asked: None,
         ..status.clone()
     }
 }

@@ -9,6 +9,7 @@ use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Se
 
 mod alarms;
 mod library;
+mod schedules;
 mod uploads;
 
 pub use uploads::{part, upload};
@@ -86,6 +87,7 @@ pub async fn run(catalog: &dyn Catalog) {
     library::run(catalog).await;
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
     alarms::run(catalog).await;
+    schedules::run_all(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {

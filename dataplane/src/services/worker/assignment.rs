@@ -175,7 +175,10 @@ impl Worker {
 }
 
 /// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.
-fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
+pub(super) fn plan_request(
+    gate: &Transcode,
+    spec: &TranscodeJobSpec,
+) -> Result<PlanRequest, WorkerError> {
     let own = Profile {
         renditions: spec.renditions.clone(),
         audio: spec.audio.clone(),

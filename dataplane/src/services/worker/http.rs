@@ -1,4 +1,4 @@
-//! The worker over HTTP, on the internal listener only.
+//! The worker over HTTP: job pods on the internal listener, people on the public one.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Publishe
 use streamgate_contract::plan::Plan;
 
 use super::Worker;
+use super::desk::Desk;
 use super::error::WorkerError;
 use super::objects::Signed;
 use super::range::{Wanted, wanted};
@@ -30,11 +31,39 @@ use crate::error::{Kind, Problem, unavailable};
 use crate::ports::jobs::{JobsError, Pod, TokenError};
 use crate::ports::objects::{ByteStream, ObjectKey, Put};
 
+mod jobs;
+mod schedules;
+mod shape;
+
+pub use jobs::Docs;
+pub use schedules::Docs as ScheduleDocs;
+
 /// Most bytes of a request that carries no plan.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
 
 type Service = State<Arc<Worker>>;
 type Answer<T> = Result<Json<T>, Problem>;
+
+/// Routes of the public listener.
+pub fn routes(desk: Arc<Desk>) -> Router {
+    let schedule = get(schedules::one)
+        .patch(schedules::change)
+        .delete(schedules::remove);
+    Router::new()
+        .route("/api/v1/jobs", get(jobs::list).post(jobs::submit))
+        .route("/api/v1/jobs/{id}", get(jobs::one))
+        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/v1/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/v1/profiles", get(jobs::profiles))
+        .route("/api/v1/queue", get(jobs::queue))
+        .route(
+            "/api/v1/schedules",
+            get(schedules::list).post(schedules::create),
+        )
+        .route("/api/v1/schedules/{id}", schedule)
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(desk)
+}
 
 /// The internal routes.
 pub fn internal_routes(service: Arc<Worker>) -> Router {
@@ -252,8 +281,9 @@ impl From<WorkerError> for Problem {
             E::Incomplete => refused(Kind::Internal, "OutputIncomplete"),
             E::Catalog(e) => e.into(),
             E::Objects(e) => e.into(),
-            E::Jobs(e @ JobsError::Taken { .. }) => Problem::internal(&e),
-            E::Jobs(e) => unavailable(&e, "JobsUnavailable", "TranscodeJobs cannot be looked up"),
+            // Job pods name nothing and ask for nothing that could be refused.
+            E::Jobs(e @ (JobsError::Taken { .. } | JobsError::Refused(_))) => Problem::internal(&e),
+            E::Jobs(e) => e.into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::PlanSummary;
 use streamgate_crds::conditions::{self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED};
 use streamgate_crds::stream_gate::TranscodeDefaults;
-use streamgate_crds::transcode_job::{Phase, TranscodeJobSpec, TranscodeJobStatus};
+use streamgate_crds::transcode_job::{Ask, Asked, Phase, TranscodeJobSpec, TranscodeJobStatus};
 
 use super::super::job::GateFacts;
 use super::super::seen::{End, JobSeen, Trouble};
