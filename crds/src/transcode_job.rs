@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::EncryptionSettings;
 use streamgate_contract::ids::{ContentId, UploadId};
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 
 use crate::StreamGateRef;
 
@@ -76,7 +76,7 @@ use crate::StreamGateRef;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.encryption) || self.encryption.scheme == 'AES-128' || !has(self.renditions) || self.renditions.all(r, r.codec in ['H264', 'HEVC'])").message("encryption cbcs and cenc are for H264 and HEVC: use renditions of these or scheme AES-128"))]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile)").message("source, content, profile, renditions, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile) && has(self.ladder) == has(oldSelf.ladder)").message("source, content, profile, renditions, ladder, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -90,7 +90,7 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("content cannot be changed: delete the TranscodeJob and make a new one"))]
     pub content: Option<Content>,
 
-    /// Profile: standard, mobile, hevc, av1, vp9, or one of the StreamGate's
+    /// Profile: standard, auto, mobile, hevc, av1, vp9, or one of the StreamGate's
     /// `transcode.profiles`. What is said below goes before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
@@ -102,6 +102,13 @@ pub struct TranscodeJobSpec {
     #[schemars(length(min = 1, max = 12))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("renditions cannot be changed: delete the TranscodeJob and make a new one"))]
     pub renditions: Option<Vec<Rendition>>,
+
+    /// Fixed makes every rung that does not enlarge the source; Auto encodes samples first and leaves
+    /// out a rung that looks like the one above it. The profile's when absent, else the StreamGate's
+    /// default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("ladder cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub ladder: Option<Ladder>,
 
     /// Audio; the StreamGate's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

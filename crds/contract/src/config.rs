@@ -12,7 +12,7 @@ use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
 use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
-use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use crate::rules::GateRule;
 
 /// Where the operator mounts the file.
@@ -264,6 +264,9 @@ fn default_concurrency() -> u32 {
 pub struct Transcode {
     /// Ladder.
     pub renditions: Vec<Rendition>,
+    /// How it is fitted to a source.
+    #[serde(default)]
+    pub ladder: Ladder,
     /// Profiles of this gate by name, beside the built-in ones.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encryption::Protected;
 use crate::ids::TrackId;
-use crate::renditions::{AudioSettings, GridSettings, Rendition, SoundCodec, VideoCodec};
+use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition, SoundCodec, VideoCodec};
 use crate::stills::{Still, Stills};
 
 /// A ratio of two integers: frame rates (frames per second) and time bases (seconds per tick).
@@ -37,6 +37,9 @@ pub struct PlanRequest {
     pub grid: GridSettings,
     /// The ladder wanted, tallest first; rungs taller than the source are dropped.
     pub renditions: Vec<Rendition>,
+    /// Whether the ladder is made as it is said or fitted to the source.
+    #[serde(default)]
+    pub ladder: Ladder,
     /// Audio rendition.
     pub audio: AudioSettings,
     /// What a source may be at most.

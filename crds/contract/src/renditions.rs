@@ -118,6 +118,16 @@ impl From<AudioCodec> for SoundCodec {
     }
 }
 
+/// How a ladder is fitted to a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Ladder {
+    /// Every rung that does not enlarge the source.
+    #[default]
+    Fixed,
+    /// Samples of the source are encoded first; a rung that looks like the one above it is left out.
+    Auto,
+}
+
 /// One rung of a video ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

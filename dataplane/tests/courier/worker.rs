@@ -64,6 +64,7 @@ impl State {
             request: PlanRequest {
                 grid,
                 renditions,
+                ladder: Default::default(),
                 audio: AudioSettings::default(),
                 limits: SourceLimits::default(),
             },

@@ -41,6 +41,7 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
         request: PlanRequest {
             grid,
             renditions,
+            ladder: Default::default(),
             audio: AudioSettings::default(),
             limits: SourceLimits::default(),
         },

@@ -95,10 +95,12 @@ components:
 exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
   renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
+  ladder: Auto
   audio: {kbps: 96, codec: Opus, passthrough: true}
   profiles:
     small:
       renditions: [{height: 360, maxKbps: 700, crf: 30, codec: AV1, options: {preset: "8"}}]
+      ladder: Auto
       audio: {kbps: 64, codec: Opus, passthrough: true}
       grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}

@@ -171,6 +171,7 @@ impl Worker {
 fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
     let own = Profile {
         renditions: spec.renditions.clone(),
+        ladder: spec.ladder,
         audio: spec.audio.clone(),
         grid: spec.grid.clone(),
     };
@@ -189,6 +190,7 @@ fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest
     Ok(PlanRequest {
         grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
         renditions,
+        ladder: wanted.ladder.unwrap_or(gate.ladder),
         audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
         limits: gate.limits.clone(),
     })
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
     use crate::services::worker::testing;
     use serde_json::json;
-    use streamgate_contract::renditions::AudioCodec;
+    use streamgate_contract::renditions::{AudioCodec, Ladder};
 
     fn request(changes: serde_json::Value) -> Result<PlanRequest, WorkerError> {
         let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
@@ -243,6 +245,8 @@ mod tests {
             heights(&request(json!({"profile": "small"})).unwrap()),
             [360]
         );
+        let auto = request(json!({"profile": "auto"})).unwrap();
+        assert_eq!((heights(&auto).len(), auto.ladder), (5, Ladder::Auto));
         let own = json!({"profile": "vp9", "renditions": [{"height": 480, "maxKbps": 900}]});
         let own = request(own).unwrap();
         assert_eq!(heights(&own), [480]);

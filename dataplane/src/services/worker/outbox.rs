@@ -93,6 +93,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         content: None,
         profile: None,
         renditions: None,
+        ladder: None,
         audio: None,
         grid: None,
         encryption: None,
