@@ -138,6 +138,11 @@ impl VideoEncoder {
         package::config(settings, &self.headers())
     }
 
+    /// What a decoder of this run's pictures has to know.
+    pub fn parameters(&self) -> ff::codec::Parameters {
+        ff::codec::Parameters::from(&self.encoder)
+    }
+
     fn headers(&self) -> Vec<u8> {
         // SAFETY: extradata is owned by the open codec context and never changed after opening;
         // it is copied before the borrow of `self` ends.
