@@ -89,7 +89,7 @@ impl Cascade {
         }
     }
 
-    /// The picture in every size, in the order of the sizes. PTS and kind are carried over.
+    /// The picture in every size, in the order of the sizes. PTS, kind and captions are carried over.
     pub fn scale(
         &mut self,
         picture: ff::frame::Video,
@@ -128,6 +128,7 @@ impl Rung {
         to.set_pts(from.pts());
         to.set_kind(from.kind());
         to.set_color_range(ff::color::Range::MPEG);
+        carry_captions(from, &mut to)?;
         Ok(self.spare.lend(to))
     }
 
@@ -189,6 +190,28 @@ impl Rung {
         }
         Ok(context)
     }
+}
+
+/// Takes over the captions that ride in a picture (CEA-608, ATSC A/53), and drops those of a picture
+/// that was here before.
+fn carry_captions(from: &ff::frame::Video, to: &mut ff::frame::Video) -> Result<(), EngineError> {
+    const CAPTIONS: ffi::AVFrameSideDataType = ffi::AVFrameSideDataType::AV_FRAME_DATA_A53_CC;
+    // SAFETY: both frames are valid for the call and `to` belongs to this function alone. The new
+    // reference to the captions' buffer is owned by `to` if that takes it, and given back if not.
+    unsafe {
+        ffi::av_frame_remove_side_data(to.as_mut_ptr(), CAPTIONS);
+        let captions = ffi::av_frame_get_side_data(from.as_ptr(), CAPTIONS);
+        if captions.is_null() {
+            return Ok(());
+        }
+        let mut buffer = ffi::av_buffer_ref((*captions).buf);
+        let taken = ffi::av_frame_new_side_data_from_buf(to.as_mut_ptr(), CAPTIONS, buffer);
+        if taken.is_null() {
+            ffi::av_buffer_unref(&mut buffer);
+            return Err(EngineError::Internal("no memory for captions".into()));
+        }
+    }
+    Ok(())
 }
 
 /// The pixels of a picture belong to it alone.

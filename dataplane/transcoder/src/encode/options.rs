@@ -59,7 +59,7 @@ fn x264(settings: &VideoSettings, options: &mut ff::Dictionary) {
     options.set("profile", "high");
     options.set("level", level::h264(settings, settings.buffer_bits()));
     options.set("forced-idr", "1");
-    options.set("a53cc", "0");
+    options.set("a53cc", "1");
     // The slow presets would keep more pictures than the level of a large picture allows.
     if settings.options.get("preset").is_some_and(|p| p == "slow") {
         options.set("refs", "4");

@@ -132,3 +132,16 @@ pub fn peak(file: &Path) -> f64 {
     let (_, rest) = text.split_once("max_volume: ").unwrap();
     rest.split(' ').next().unwrap().parse().unwrap()
 }
+
+/// Captions that ride in the pictures (CEA-608), as SubRip.
+pub fn captions(file: &Path) -> String {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"])
+        .arg(format!("movie={}[out+subcc]", file.display()))
+        .args(["-map", "0:s", "-f", "srt", "-"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

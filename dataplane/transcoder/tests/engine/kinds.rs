@@ -4,7 +4,7 @@
 use streamgate_contract::plan::{Media, Plan, TrackPlan, VideoFacts};
 use streamgate_contract::renditions::GridSettings;
 
-use crate::judge::{decoded_frames, joined, peak, psnr, shown, times};
+use crate::judge::{captions, decoded_frames, joined, peak, psnr, shown, times};
 use crate::pod::{Files, footage, whole_output};
 
 /// Several chunks and spans even of three seconds.
@@ -228,7 +228,12 @@ fn an_index_at_the_head_or_the_end_makes_no_difference() {
 }
 
 #[test]
-fn captions_in_the_pictures_do_no_harm() {
+fn captions_in_the_pictures_stay_in_them() {
     let (plan, files) = check("cea608.ts", "null", WIDE);
     assert!(sounds(&plan, &files).is_empty());
+    let expected = captions(&footage("cea608.ts"));
+    assert!(expected.contains("These are 608 captions"), "{expected}");
+    for track in &plan.tracks {
+        assert_eq!(captions(joined(track, &files).path()), expected);
+    }
 }

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use streamgate_contract::encryption::{ContentKey, Hex16, Protection, Scheme, vector};
 use streamgate_contract::job_files::{
-    COMMITTED, Event, OUT, PLAN, PROTECTION, init_name, segment_name,
+    COMMITTED, Event, OUT, Order, PLAN, PROTECTION, init_name, segment_name,
 };
 use streamgate_contract::plan::{Media, Plan, TrackPlan};
+use streamgate_contract::renditions::{Rendition, VideoCodec};
 
 use crate::judge::joined;
 use crate::pod::{self, Files, footage, plan_order};
@@ -22,15 +23,19 @@ fn protection(scheme: Scheme) -> Protection {
     Protection { scheme, key }
 }
 
-/// Output of the shipped binary for a clip of one span, encrypted or not.
-fn output(protection: Option<Protection>) -> (Plan, Files) {
+/// Output of the shipped binary for a clip of one span, encrypted or not, in one rung.
+fn output(codec: VideoCodec, protection: Option<Protection>) -> (Plan, Files) {
     let work = tempfile::tempdir().unwrap();
     let work = work.path();
     if let Some(protection) = protection {
         let text = serde_json::to_vec(&protection).unwrap();
         fs::write(work.join(PROTECTION), text).unwrap();
     }
-    pod::lay_down(work, &plan_order(Default::default()), &footage("small.mp4"));
+    let mut order = plan_order(Default::default());
+    if let Order::Plan { request, .. } = &mut order {
+        request.renditions = vec![Rendition::new(240, 350, codec)];
+    }
+    pod::lay_down(work, &order, &footage("small.mp4"));
     let mut child = pod::start(work);
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -91,32 +96,39 @@ fn decoded(file: &Path, key: Option<Hex16>) -> (Vec<u8>, bool) {
 
 #[test]
 fn common_encryption_opens_with_its_key_alone() {
-    let (_, clear) = output(None);
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
-        let protection = protection(scheme);
-        let (plan, files) = output(Some(protection));
-        assert_eq!(plan.protected, Some(protection.public()));
-        let written = serde_json::to_string(&plan).unwrap();
-        assert!(!written.contains(&protection.key.key.to_string()));
-        for track in &plan.tracks {
-            let file = readable(track, &files);
-            let expected = decoded(readable(track, &clear).path(), None);
-            assert!(expected.1 && expected.0.len() > 200);
-            let opened = decoded(file.path(), Some(protection.key.key));
-            assert!(opened == expected, "{scheme:?} {}", track.id);
-            for wrong in [None, Some(Hex16::new([0x23; 16]))] {
-                let (frames, _) = decoded(file.path(), wrong);
-                assert!(frames != expected.0, "{scheme:?} {} opens", track.id);
-            }
+    for codec in [VideoCodec::H264, VideoCodec::Hevc] {
+        let (_, clear) = output(codec, None);
+        for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+            opens_with_its_key_alone(codec, scheme, &clear);
+        }
+    }
+}
+
+fn opens_with_its_key_alone(codec: VideoCodec, scheme: Scheme, clear: &Files) {
+    let protection = protection(scheme);
+    let (plan, files) = output(codec, Some(protection));
+    assert_eq!(plan.protected, Some(protection.public()));
+    let written = serde_json::to_string(&plan).unwrap();
+    assert!(!written.contains(&protection.key.key.to_string()));
+    for track in &plan.tracks {
+        let file = readable(track, &files);
+        let expected = decoded(readable(track, clear).path(), None);
+        assert!(expected.1 && expected.0.len() > 200);
+        let opened = decoded(file.path(), Some(protection.key.key));
+        assert!(opened == expected, "{scheme:?} {}", track.id);
+        for wrong in [None, Some(Hex16::new([0x23; 16]))] {
+            let (frames, _) = decoded(file.path(), wrong);
+            assert!(frames != expected.0, "{scheme:?} {} opens", track.id);
         }
     }
 }
 
 #[test]
 fn whole_segments_open_with_the_vector_of_their_place() {
-    let (_, clear) = output(None);
+    // Every codec can be encrypted this way.
+    let (_, clear) = output(VideoCodec::Vp9, None);
     let protection = protection(Scheme::Aes128);
-    let (plan, files) = output(Some(protection));
+    let (plan, files) = output(VideoCodec::Vp9, Some(protection));
     for track in &plan.tracks {
         let name = segment_name(&track.id, 0);
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -278,8 +278,9 @@ fn set(spec: &mut Value, path: &str, value: &Value) {
 /// each, no entry has every field.
 fn set_first(list: &mut Value, path: &str, rest: &str, value: &Value) {
     let pointer = format!("/{}", rest.replace("[]", "/0").replace('.', "/"));
+    let pointer = pointer.trim_end_matches("/*");
     let entries = list.as_array_mut().unwrap().iter_mut();
-    let entry = entries.into_iter().find(|e| e.pointer(&pointer).is_some());
+    let entry = entries.into_iter().find(|e| e.pointer(pointer).is_some());
     let entry = entry.unwrap_or_else(|| panic!("the full sample lacks {path}{rest}"));
     set(entry, rest, value);
 }
