@@ -21,7 +21,7 @@ use crate::scale::Cascade;
 use crate::source::Source;
 use crate::treat::Treat;
 
-/// Least difference of two rungs in points of VMAF, as reckoned: less is not seen.
+/// Least difference of two rungs in points of VMAF: less is not seen.
 const LEAST: f64 = 2.0;
 
 type Picture = Arc<ff::frame::Video>;
@@ -58,7 +58,7 @@ fn worth(rated: Vec<(Rung, f64)>) -> Vec<Rung> {
     kept.into_iter().map(|(rung, _)| rung).collect()
 }
 
-/// What each rung looks like, in points of VMAF as reckoned from all samples.
+/// What each rung looks like, in points that differ as those of VMAF do, over all samples.
 fn scores(
     source: &Source,
     video: &VideoFacts,

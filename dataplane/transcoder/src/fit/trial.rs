@@ -41,7 +41,7 @@ pub(super) fn compare(
 
 fn luma(picture: &ff::frame::Video) -> Luma {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Luma::new(picture.data(0), picture.stride(0), (width, height))
+    Luma::quarter(picture.data(0), picture.stride(0), (width, height))
 }
 
 fn scaler(from: &ff::frame::Video, to: &ff::frame::Video) -> Result<Context, EngineError> {

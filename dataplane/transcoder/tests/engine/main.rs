@@ -5,6 +5,7 @@
 
 mod codecs;
 mod determinism;
+mod fitted;
 mod hostile;
 mod judge;
 mod kinds;

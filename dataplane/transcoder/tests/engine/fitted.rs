@@ -1,0 +1,42 @@
+//! Ladders fitted to their source: what looks alike is left out, what stays is what it would be.
+
+use streamgate_contract::job_files::Order;
+use streamgate_contract::plan::Plan;
+use streamgate_contract::renditions::{GridSettings, Ladder};
+
+use crate::pod::{Files, footage, plan_order, whole_output_of};
+
+fn made(name: &str, ladder: Ladder) -> (Plan, Files) {
+    let mut order = plan_order(GridSettings::default());
+    if let Order::Plan { request, .. } = &mut order {
+        request.ladder = ladder;
+    }
+    whole_output_of(&order, &footage(name))
+}
+
+fn pictures(plan: &Plan) -> Vec<&str> {
+    let tracks = plan.tracks.iter().map(|track| track.id.as_str());
+    tracks.filter(|id| id.starts_with('v')).collect()
+}
+
+#[test]
+fn footage_out_of_focus_needs_fewer_rungs() {
+    let (fixed, all) = made("easy.mp4", Ladder::Fixed);
+    assert_eq!(pictures(&fixed), ["v720", "v540", "v360", "v240"]);
+    let (fitted, files) = made("easy.mp4", Ladder::Auto);
+    assert_eq!(pictures(&fitted), ["v720", "v360", "v240"]);
+    let segments = || files.iter().filter(|(name, _)| name.ends_with(".m4s"));
+    assert!(segments().count() > 0);
+    for (name, bytes) in segments() {
+        assert!(
+            all[name] == *bytes,
+            "{name} differs from that of a fixed ladder"
+        );
+    }
+}
+
+#[test]
+fn sharp_footage_keeps_every_rung() {
+    let (plan, _) = made("edit-list.mp4", Ladder::Auto);
+    assert_eq!(pictures(&plan), ["v720", "v540", "v360", "v240"]);
+}

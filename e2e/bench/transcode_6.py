@@ -1,0 +1,77 @@
+"""A fitted ladder against the fixed one: bits, VMAF of every rung, and what the analysis costs."""
+
+import json
+import statistics
+import subprocess
+import sys
+
+from world.media import CLIP, FFMPEG9, SCRATCH, engine, fresh, joined, plan_order, video_bits, vmaf
+
+LADDER = [(1080, 5000), (720, 2800), (540, 1600), (360, 700), (240, 350)]
+SIZE = (1280, 720)
+# The clip out of focus, as it is, and with the noise of a bad sensor.
+CLIPS = {"easy": "gblur=sigma=2", "mixed": "null", "hard": "noise=alls=12:allf=t"}
+SAVED, QUALITY, ANALYSIS = 0.20, 0.5, 0.15
+ROUNDS = 3
+
+
+def clip(name, filters):
+    path = SCRATCH / f"transcode-6-{name}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        command = [FFMPEG9, "-nostdin", "-v", "error", "-y", "-i", CLIP, "-vf", filters, "-c:a", "copy", "-c:v", "libx264"]
+        subprocess.run([str(part) for part in [*command, "-preset", "veryfast", "-crf", 12, "-g", 50, path]], check=True)
+    return path
+
+
+def rungs(folder):
+    plan = json.loads((folder / "out/plan.json").read_text())
+    return [track["id"] for track in plan["tracks"] if track["media"]["kind"] == "video"]
+
+
+def made(source, name, ladder, fitted):
+    """(folder, median of CPU-seconds) of a ladder."""
+    costs = []
+    for _ in range(ROUNDS):
+        folder = fresh(f"transcode-6/{name}")
+        costs.append(engine(source, plan_order(ladder, fitted=fitted), folder).cpu)
+    return folder, statistics.median(costs)
+
+
+def compared(name, source):
+    """(share of bits saved, largest loss of VMAF of a kept rung, top kept, share of CPU for the analysis)."""
+    fixed, whole = made(source, f"{name}-fixed", LADDER, "Fixed")
+    fitted, cpu = made(source, f"{name}-fitted", LADDER, "Auto")
+    kept = rungs(fitted)
+    same = [(height, kbps) for height, kbps in LADDER if f"v{height}" in kept]
+    _, alone = made(source, f"{name}-same", same, "Fixed")
+    sizes = {rung: video_bits(joined(fixed, rung)) for rung in rungs(fixed)}
+    bits = sum(video_bits(joined(fitted, rung)) for rung in kept)
+    losses = []
+    for rung in sizes:
+        before = vmaf(fixed / f"{rung}.mp4", source, SIZE)
+        after = vmaf(fitted / f"{rung}.mp4", source, SIZE) if rung in kept else None
+        losses += [before - after] if after is not None else []
+        print(f"  {name:<5} {rung:<5} {sizes[rung] / 24_000:5.0f} kbit/s VMAF {before:5.1f} {'left out' if after is None else f'kept {after:5.1f}'}", flush=True)
+    saved, analysis = 1 - bits / sum(sizes.values()), (cpu - alone) / whole
+    print(f"  {name:<5} bits {-saved:+.1%}, analysis {cpu - alone:.2f} of {whole:.2f} CPU-s", flush=True)
+    return saved, max(losses), rungs(fixed)[0] in kept, analysis
+
+
+def main():
+    seen = {name: compared(name, clip(name, filters)) for name, filters in CLIPS.items()}
+    easy, hard = seen["easy"], seen["hard"]
+    losses = max(row[1] for row in seen.values())
+    analysis = max(row[3] for row in seen.values())
+    top = all(row[2] for row in seen.values())
+    print("compared: bits of all rungs of the fitted ladder with those of the fixed one, each kept rung's VMAF with its own there, by FFmpeg 9; CPU with that of the kept rungs alone")
+    print(
+        f"figure: {easy[0]:.1%} fewer bits on the easy clip, {seen['mixed'][0]:.1%} on the mixed, {hard[0]:.1%} on the hard one; "
+        f"largest loss of a kept rung {losses:.2f} VMAF, top rung {'kept' if top else 'lost'}, analysis at most {analysis:.1%} of the encode's CPU"
+    )
+    met = easy[0] >= SAVED and losses <= QUALITY and top and hard[1] <= QUALITY and analysis <= ANALYSIS
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    main()
