@@ -20,6 +20,7 @@ use crate::plan::ladder::Rung;
 use crate::scale::Cascade;
 use crate::source::Source;
 use crate::treat::Treat;
+use likeness::Likeness;
 
 /// Least difference of two rungs in points of VMAF: less is not seen.
 const LEAST: f64 = 2.0;
@@ -64,7 +65,7 @@ fn scores(
     video: &VideoFacts,
     settings: &[VideoSettings],
 ) -> Result<Vec<f64>, EngineError> {
-    let mut likeness = vec![likeness::Mean::default(); settings.len()];
+    let mut likeness = vec![Likeness::default(); settings.len()];
     let tallest = (0..settings.len()).max_by_key(|n| settings[*n].height);
     let Some(tallest) = tallest else {
         return Ok(Vec::new());
@@ -74,11 +75,11 @@ fn scores(
         let Some(reference) = pictures.get(tallest) else {
             continue;
         };
-        for ((settings, pictures), mean) in settings.iter().zip(&pictures).zip(&mut likeness) {
-            trial::compare(settings, pictures, reference, mean)?;
+        for ((settings, pictures), likeness) in settings.iter().zip(&pictures).zip(&mut likeness) {
+            trial::compare(settings, pictures, reference, likeness)?;
         }
     }
-    Ok(likeness.iter().map(likeness::Mean::points).collect())
+    Ok(likeness.iter().map(Likeness::points).collect())
 }
 
 /// Pictures of a burst in the sizes of all rungs, by rung.

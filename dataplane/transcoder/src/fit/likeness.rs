@@ -46,38 +46,34 @@ impl Luma {
     }
 }
 
-/// Share of the information that is left, over many pictures.
+/// Information that is left of many pictures, and that there was, in bits. Summed, not a mean of shares:
+/// a picture that is all but black has next to no say.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mean {
-    shares: f64,
-    pictures: u32,
+pub(super) struct Likeness {
+    left: f64,
+    all: f64,
 }
 
-impl Mean {
+impl Likeness {
     /// Adds a picture.
     pub(super) fn add(&mut self, reference: &Luma, made: &Luma) {
-        self.shares += share(reference, made);
-        self.pictures += 1;
-    }
-
-    /// Points.
-    pub(super) fn points(&self) -> f64 {
-        self.shares / f64::from(self.pictures.max(1)) * POINTS
-    }
-}
-
-/// Share of the reference's information that is left; all when there is none.
-fn share(reference: &Luma, made: &Luma) -> f64 {
-    let (mut left, mut all) = (0.0, 0.0);
-    let last = |length: usize| length.saturating_sub(BLOCK - 1);
-    for y in (0..last(reference.height)).step_by(STEP) {
-        for x in (0..last(reference.width)).step_by(STEP) {
-            let (of_block, there) = information(reference, made, (x, y));
-            left += of_block;
-            all += there;
+        let last = |length: usize| length.saturating_sub(BLOCK - 1);
+        for y in (0..last(reference.height)).step_by(STEP) {
+            for x in (0..last(reference.width)).step_by(STEP) {
+                let (left, all) = information(reference, made, (x, y));
+                self.left += left;
+                self.all += all;
+            }
         }
     }
-    if all > 0.0 { left / all } else { 1.0 }
+
+    /// Points; all of them where there is nothing to lose.
+    pub(super) fn points(&self) -> f64 {
+        match self.all > 0.0 {
+            true => self.left / self.all * POINTS,
+            false => POINTS,
+        }
+    }
 }
 
 /// Information of a block that is left and that there was, in bits.
@@ -118,9 +114,9 @@ mod tests {
     }
 
     fn points(made: &Luma) -> f64 {
-        let mut mean = Mean::default();
-        mean.add(&picture(|x, y| x * 37 + y * 91), made);
-        mean.points()
+        let mut likeness = Likeness::default();
+        likeness.add(&picture(|x, y| x * 37 + y * 91), made);
+        likeness.points()
     }
 
     #[test]

@@ -5,19 +5,19 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::software::scaling::{Context, Flags};
 
 use super::Picture;
-use super::likeness::{Luma, Mean};
+use super::likeness::{Likeness, Luma};
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::{During, EngineError};
 
 /// Every so manyth picture is compared: neighbours say the same.
 const EACH: usize = 2;
 
-/// Adds what `pictures` look like after the encoder, against `reference`, to `mean`.
+/// Adds what `pictures` look like after the encoder, against `reference`, to `likeness`.
 pub(super) fn compare(
     settings: &VideoSettings,
     pictures: &[Picture],
     reference: &[Picture],
-    mean: &mut Mean,
+    likeness: &mut Likeness,
 ) -> Result<(), EngineError> {
     let mut shown: Option<Context> = None;
     for picture in encoded(settings, pictures)? {
@@ -34,7 +34,7 @@ pub(super) fn compare(
         };
         let mut large = ff::frame::Video::empty();
         scaler.run(&picture, &mut large).during("scale a picture")?;
-        mean.add(&luma(wanted), &luma(&large));
+        likeness.add(&luma(wanted), &luma(&large));
     }
     Ok(())
 }
