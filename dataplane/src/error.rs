@@ -40,6 +40,8 @@ pub enum Kind {
     PreconditionRequired,
     /// The body is larger than allowed.
     TooLarge,
+    /// The head is larger than allowed.
+    HeadTooLarge,
     /// The body's media type is not taken here.
     UnsupportedMediaType,
     /// The range does not lie in the object.
@@ -71,6 +73,7 @@ impl Kind {
             Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Kind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -148,17 +151,24 @@ impl Problem {
 /// Media type of a problem.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+impl Problem {
+    /// The members of its JSON object.
+    pub fn members(&self) -> Map<String, Value> {
+        let status = self.kind.status();
+        let mut members = self.members.clone();
+        members.insert("type".into(), self.kind_uri.into());
+        let title = status.canonical_reason().unwrap_or_default();
+        members.insert("title".into(), title.into());
+        members.insert("status".into(), status.as_u16().into());
+        members.insert("reason".into(), self.reason.into());
+        members.insert("detail".into(), self.detail.clone().into());
+        members
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.kind.status();
-        let mut body = self.members;
-        body.insert("type".into(), self.kind_uri.into());
-        let title = status.canonical_reason().unwrap_or_default();
-        body.insert("title".into(), title.into());
-        body.insert("status".into(), status.as_u16().into());
-        body.insert("reason".into(), self.reason.into());
-        body.insert("detail".into(), self.detail.into());
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (self.kind.status(), Json(self.members())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -20,6 +20,9 @@ use crate::layers::around::Serves;
 use crate::layers::client_address::Peer;
 
 pub mod tls;
+mod told;
+
+use told::Told;
 
 /// Longest wait for a request's head.
 const HEAD: Duration = Duration::from_secs(10);
@@ -138,7 +141,7 @@ impl<S: Serves> Connection<S> {
     async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let connection = self
             .builder
-            .serve_connection(TokioIo::new(stream), self.service);
+            .serve_connection(TokioIo::new(Told::new(stream)), self.service);
         // A caller that goes away or talks nonsense is its own affair.
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(error, "connection ended");

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from world.media import CLIP, FFMPEG5, FFMPEG9, SCRATCH, engine, fresh, joined, measured, plan_order, video_bits, vmaf
+from world.media import CLIP, FFMPEG5, FFMPEG9, SCRATCH, at, engine, fresh, joined, measured, plan_order, video_bits, vmaf
 
 LADDER = [(720, 2800), (540, 1600), (480, 1200), (360, 700), (240, 350)]
 SIZE = (1280, 720)
@@ -78,14 +78,6 @@ def quality(ours):
         differences.append(score - peer)
         print(f"  {height}: VMAF {score:.2f}, peer {peer:.2f} at {bits / 24_000:.0f} kbit/s, {score - peer:+.2f}", flush=True)
     return min(differences)
-
-
-def at(curve, bits):
-    """The curve's value at `bits`, by straight lines, also beyond its ends."""
-    for (x0, y0), (x1, y1) in zip(curve, curve[1:]):
-        if bits <= x1 or (x1, y1) == curve[-1]:
-            return y0 if x1 == x0 else y0 + (y1 - y0) * (bits - x0) / (x1 - x0)
-    raise ValueError("a curve needs two points")
 
 
 def report(middle, worst):

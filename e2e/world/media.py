@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -91,18 +92,23 @@ def joined(folder, track):
 
 
 def vmaf(distorted, reference, size):
-    """Mean VMAF of every fifth frame, both at the reference's size, paired by number."""
+    """Mean VMAF of every fifth frame."""
+    return statistics.mean(scores(distorted, reference, size, every=5))
+
+
+def scores(distorted, reference, size, every=1):
+    """VMAF of frames, both at the reference's size, paired by number."""
     log = distorted.with_suffix(".vmaf.json")
     width, height = size
     # The engine tags colours, the clip does not: told the same, FFmpeg compares samples as they are.
     same = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,settb=1/25,setpts=N"
     graph = (
         f"[0:v]{same},scale={width}:{height}:flags=bicubic[d];[1:v]{same}[r];"
-        f"[d][r]libvmaf=n_subsample=5:n_threads=2:log_fmt=json:log_path={log}"
+        f"[d][r]libvmaf=n_subsample={every}:n_threads=2:log_fmt=json:log_path={log}"
     )
     command = [FFMPEG9, "-nostdin", "-v", "error", "-i", distorted, "-i", reference, "-lavfi", graph, "-f", "null", "-"]
     subprocess.run([str(part) for part in command], check=True)
-    return json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"]
+    return [frame["metrics"]["vmaf"] for frame in json.loads(log.read_text())["frames"]]
 
 
 def video_bits(path):
@@ -110,3 +116,11 @@ def video_bits(path):
     command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=size", "-of", "csv=p=0", str(path)]
     sizes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return 8 * sum(int(line.strip(",")) for line in sizes.split())
+
+
+def at(curve, bits):
+    """The value of a curve of (bits, value) at `bits`, by straight lines, also beyond its ends."""
+    for (x0, y0), (x1, y1) in zip(curve, curve[1:]):
+        if bits <= x1 or (x1, y1) == curve[-1]:
+            return y0 if x1 == x0 else y0 + (y1 - y0) * (bits - x0) / (x1 - x0)
+    raise ValueError("a curve needs two points")

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 
 from . import ROOT, Failed
@@ -24,12 +25,13 @@ def program():
 class Stage:
     """The server of an output that is `clear` or encrypted by a scheme; ended with its standard input."""
 
-    def __init__(self, scheme="clear"):
-        self.scheme = scheme
+    def __init__(self, scheme="clear", lease=60):
+        self.scheme, self.lease = scheme, lease
 
     def __enter__(self):
         command = [program(), "--ignored", "--exact", TEST, "--nocapture"]
-        self.process = subprocess.Popen(command, cwd=ROOT / "dataplane", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=ROOT / "dataplane", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "LEASE_SECONDS": str(self.lease)})
         self.made = self.tell(self.scheme)
         return self
 
@@ -49,6 +51,10 @@ class Stage:
     def play(self):
         """URL of the master playlist behind a new handle."""
         return self.tell("play")["url"]
+
+    def end(self):
+        """Ends every session that has a handle, and what is watched in it."""
+        return self.tell("end")
 
     def tell(self, command):
         self.process.stdin.write(f"{command}\n")

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 102] = [
+pub const REASONS: [&str; 104] = [
     "AdminRequired",
     "AuditUnavailable",
     "BodyCut",
@@ -24,6 +24,7 @@ pub const REASONS: [&str; 102] = [
     "ForeignStreamGate",
     "HandleBound",
     "HandleExpired",
+    "HeadTooLarge",
     "IfMatchRequired",
     "InternalError",
     "InvalidAddress",
@@ -49,6 +50,7 @@ pub const REASONS: [&str; 102] = [
     "MalformedBody",
     "MalformedMessage",
     "MalformedProof",
+    "MalformedRequest",
     "MessageOutOfTime",
     "MethodNotAllowed",
     "NamespaceNotAllowed",
@@ -61,9 +63,9 @@ pub const REASONS: [&str; 102] = [
     "NotDelivered",
     "NotFound",
     "NotJson",
+    "NotOffered",
     "NotPlanned",
     "NotPlayable",
-    "NotOffered",
     "NotReady",
     "NotYours",
     "ObjectMisfit",

@@ -32,7 +32,7 @@ mod range;
 mod storyboard;
 mod view;
 
-pub use admission::{Pace, Pass};
+pub use admission::Pass;
 pub use error::StreamingError;
 pub use fragments::Fragment;
 pub use name::FileName;
@@ -126,6 +126,11 @@ impl Streaming {
     /// Who may watch what by this handle, now.
     pub async fn admit(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         self.admission.admit(handle).await
+    }
+
+    /// Whether somebody who was admitted still is; their pass, or a new one.
+    pub async fn admit_again(&self, pass: &Arc<Pass>) -> Result<Arc<Pass>, StreamingError> {
+        self.admission.admit_again(pass).await
     }
 
     /// A playlist or manifest of what is watched.

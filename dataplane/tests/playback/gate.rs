@@ -1,6 +1,6 @@
 //! The roles auth and streaming on loopback, with one published content.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{Address, Signature, eip191_hash_message};
 use bytes::Bytes;
@@ -35,6 +35,8 @@ pub struct Gate {
     catalog: Arc<Sqlite3Catalog>,
     objects: Arc<Filesystem>,
     output: Output,
+    /// Tokens of the sessions that asked for playback.
+    sessions: Mutex<Vec<String>>,
     _stop: DropGuard,
     _folder: tempfile::TempDir,
 }
@@ -55,13 +57,19 @@ fn signer(seed: u8) -> Signer {
     Signer::from_pem(&pem.unwrap()).unwrap()
 }
 
+/// Seconds of a lease; `LEASE_SECONDS` says another number.
+fn lease() -> u64 {
+    let asked = std::env::var("LEASE_SECONDS").ok();
+    asked.map_or(60, |seconds| seconds.parse().unwrap())
+}
+
 fn config(url: &str) -> RoleConfig {
     serde_json::from_value(json!({
         "gate": {"namespace": "default", "name": "gate", "uid": "uid", "allowedNamespaces": []},
         "publicUrl": url, "chains": [], "rules": [], "log": "info",
         "storage": {"filesystem": {"path": "/"}}, "database": {"sqlite": {"path": "/"}},
         "auth": {"domain": url.trim_start_matches("http://"), "challengeSeconds": 300,
-            "sessionSeconds": 3_600, "leaseSeconds": 60, "pauseAllowanceSeconds": 600},
+            "sessionSeconds": 3_600, "leaseSeconds": lease(), "pauseAllowanceSeconds": 600},
         "people": {"creators": [], "admins": []},
         "limits": {"maxUploadBytes": 1, "requestsPerSecond": 1, "requestBurst": 1,
             "requestTimeoutSeconds": 1},
@@ -131,6 +139,7 @@ impl Gate {
             catalog,
             objects,
             output,
+            sessions: Mutex::default(),
             _stop: stop.drop_guard(),
             _folder: folder,
         };
@@ -209,10 +218,21 @@ impl Gate {
         let login = json!({"message": message, "signature": format!("0x{signature}")});
         let session = self.post("auth/login", "", login).await;
         let token = session["token"].as_str().unwrap();
+        self.sessions.lock().unwrap().push(token.to_owned());
         let playback = self
             .post("playback", token, json!({"content": "clip"}))
             .await;
         playback["url"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends every session that asked for playback, and what is watched in it.
+    pub async fn end(&self) {
+        let sessions = std::mem::take(&mut *self.sessions.lock().unwrap());
+        for token in sessions {
+            let out = reqwest::Client::new().post(format!("{}/api/v1/auth/logout", self.url));
+            let out = out.bearer_auth(token).send().await.unwrap();
+            assert_eq!(out.status(), 204);
+        }
     }
 }
 

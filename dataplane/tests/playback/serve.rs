@@ -24,7 +24,7 @@ fn protection(line: &str) -> Option<Protection> {
 }
 
 /// Reads how the output is encrypted, then commands, one a line: `whole` commits everything and closes the output, `grow` commits the
-/// next segment of every track and closes after the last, `play` answers the URL of a new handle.
+/// next segment of every track and closes after the last, `play` answers the URL of a new handle, `end` ends every session that has one.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "serves until standard input ends; the claims on players start it"]
 async fn serves_until_standard_input_ends() {
@@ -49,6 +49,10 @@ async fn serves_until_standard_input_ends() {
             }
         }
         match command.as_str() {
+            "end" => {
+                gate.end().await;
+                say(&json!({"ended": true}));
+            }
             "play" => say(&json!({"url": gate.playback().await})),
             _ => say(&json!({"committed": committed})),
         }

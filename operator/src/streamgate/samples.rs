@@ -99,7 +99,7 @@ transcode:
   audio: {kbps: 96, codec: Opus, passthrough: true}
   profiles:
     small:
-      renditions: [{height: 360, maxKbps: 700, crf: 30, codec: AV1, options: {preset: "8"}}]
+      renditions: [{height: 360, maxKbps: 700, crf: 30, codec: HEVC, options: {preset: fast}}]
       ladder: Auto
       audio: {kbps: 64, codec: Opus, passthrough: true}
       grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}

@@ -28,7 +28,7 @@ pub enum Mode {
 }
 
 struct Inner {
-    upstream: String,
+    upstream: Mutex<String>,
     client: reqwest::Client,
     mode: Mutex<Mode>,
 }
@@ -45,7 +45,7 @@ impl Proxy {
     /// A provider before the node at `upstream`.
     pub async fn before(upstream: &str, mode: Mode) -> Self {
         let inner = Arc::new(Inner {
-            upstream: upstream.to_owned(),
+            upstream: Mutex::new(upstream.to_owned()),
             client: reqwest::Client::new(),
             mode: Mutex::new(mode),
         });
@@ -56,6 +56,11 @@ impl Proxy {
             .with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { inner, url }
+    }
+
+    /// Leads to another node from now on: one that is on a fork.
+    pub fn lead_to(&self, upstream: &str) {
+        *self.inner.upstream.lock().unwrap() = upstream.to_owned();
     }
 
     /// Changes how it misbehaves.
@@ -84,12 +89,8 @@ async fn answer(State(inner): State<Arc<Inner>>, Json(mut request): Json<Value>)
             request["params"][0] = format!("{number:#x}").into();
         }
     }
-    let sent = inner
-        .client
-        .post(&inner.upstream)
-        .json(&request)
-        .send()
-        .await;
+    let upstream = inner.upstream.lock().unwrap().clone();
+    let sent = inner.client.post(upstream).json(&request).send().await;
     let mut answer: Value = match sent {
         Ok(response) => response.json().await.unwrap(),
         Err(_) => return String::new(),

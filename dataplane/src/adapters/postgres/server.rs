@@ -97,11 +97,21 @@ impl Server {
         server
     }
 
-    /// Kills the server without a warning and starts it again. Its children end when they see that
-    /// it is gone; until then it does not start.
+    /// Kills the server without a warning and starts it again.
     pub async fn kill(&mut self) {
+        self.end();
+        self.start_again().await;
+    }
+
+    /// Kills the server without a warning.
+    pub fn end(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Starts it again. The children of a killed server end when they see that it is gone; until
+    /// then it does not start.
+    pub async fn start_again(&mut self) {
         let data = self.folder.path().join("data");
         for _ in 0..200 {
             self.process = run(&data, self.port);

@@ -13,10 +13,18 @@ use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 
-/// What is in the way when the catalog or a rule is.
+/// What is in the way when a rule is.
 pub const UNDECIDED: &str = "EntitlementUndecided";
 
-/// Something other than a chain is in the way.
+/// The catalog is in the way: whatever it says of rules and sessions is needed.
+fn unread(error: impl Into<Source>) -> Denied {
+    Denied::Undecided {
+        reason: "CatalogUnavailable",
+        source: error.into(),
+    }
+}
+
+/// A rule is in the way.
 fn undecided(source: impl Into<Source>) -> Denied {
     Denied::Undecided {
         reason: UNDECIDED,
@@ -33,7 +41,7 @@ impl Entitlements for Auth {
     }
 
     async fn epoch(&self) -> Result<u64, Denied> {
-        self.catalog.epoch().await.map_err(undecided)
+        self.catalog.epoch().await.map_err(unread)
     }
 }
 
@@ -42,7 +50,7 @@ impl Auth {
         // Read first: whatever is revoked while we decide ends the lease.
         let epoch = self.epoch().await?;
         let ended = self.has_ended(&viewer.session, epoch).await;
-        if ended.map_err(undecided)? {
+        if ended.map_err(unread)? {
             return Err(Denied::SessionEnded);
         }
         let content = self.playable(content).await?;
@@ -119,9 +127,9 @@ impl Auth {
     async fn playable(&self, id: &ContentId) -> Result<Content, Denied> {
         let content = match self.catalog.content(id).await {
             Err(CatalogError::NotFound { .. }) => Err(Denied::NotPlayable(id.clone())),
-            read => read.map_err(undecided),
+            read => read.map_err(unread),
         }?;
-        let output = self.catalog.playable_output(id).await.map_err(undecided)?;
+        let output = self.catalog.playable_output(id).await.map_err(unread)?;
         output
             .map(|_| content)
             .ok_or_else(|| Denied::NotPlayable(id.clone()))

@@ -17,7 +17,6 @@ use crate::tokens::{Token, TokenError, Verifier, Viewing};
 mod audience;
 mod pass;
 
-pub use audience::Pace;
 use audience::{Audience, Paces};
 pub use pass::Pass;
 use pass::{Moment, Passes};
@@ -105,6 +104,17 @@ impl Admission {
     /// Who may watch what by this handle, now.
     pub async fn admit(&self, handle: &str) -> Result<Arc<Pass>, StreamingError> {
         let outcome = self.decide(handle).await;
+        self.metrics.admission(&outcome);
+        outcome
+    }
+
+    /// Whether the holder of a pass may go on watching: their pass, or one for the lease that follows.
+    pub async fn admit_again(&self, pass: &Arc<Pass>) -> Result<Arc<Pass>, StreamingError> {
+        let outcome = match self.moment() {
+            Ok(moment) if pass.holds(moment) => return Ok(pass.clone()),
+            Ok(moment) => Box::pin(self.renew(&pass.handle, Some(pass.clone()), moment)).await,
+            Err(stale) => Err(stale),
+        };
         self.metrics.admission(&outcome);
         outcome
     }

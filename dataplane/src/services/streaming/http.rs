@@ -22,13 +22,14 @@ use crate::layers::circumstances::Bindings;
 
 use cors::Origins;
 use credential::Credential;
+use sending::Receiver;
 
 mod conditions;
 mod cors;
 mod credential;
-mod pace;
 mod parts;
 mod problem;
+mod sending;
 
 /// Media type of stills.
 const IMAGE: &str = "image/jpeg";
@@ -51,7 +52,7 @@ pub fn service(streaming: Arc<Streaming>) -> impl Serves {
     })
 }
 
-async fn answer(streaming: &Streaming, request: &request::Parts) -> Response {
+async fn answer(streaming: &Arc<Streaming>, request: &request::Parts) -> Response {
     let mut response = match cors::preflight(&request.method, &request.headers) {
         Some(response) => response,
         None => {
@@ -72,7 +73,7 @@ fn origins<'a>(streaming: &'a Streaming, request: &'a request::Parts) -> Origins
 }
 
 /// Whoever has no handle is told that first.
-async fn found(streaming: &Streaming, request: &request::Parts) -> Result<Response, Problem> {
+async fn found(streaming: &Arc<Streaming>, request: &request::Parts) -> Result<Response, Problem> {
     let (first, place) = place(request.uri.path());
     let reads = request.method == Method::GET || request.method == Method::HEAD;
     // Players post for licenses.
@@ -145,8 +146,8 @@ fn without_body(response: Response) -> Response {
 }
 
 async fn page(
-    streaming: &Streaming,
-    pass: &Pass,
+    streaming: &Arc<Streaming>,
+    pass: &Arc<Pass>,
     name: &str,
     request: &request::Parts,
 ) -> Result<Response, Problem> {
@@ -191,8 +192,8 @@ fn page_response(page: Page, kind: &'static str, headers: &HeaderMap) -> Respons
 }
 
 async fn fragment(
-    streaming: &Streaming,
-    pass: &Pass,
+    streaming: &Arc<Streaming>,
+    pass: &Arc<Pass>,
     track: &str,
     file: &str,
     request: &request::Parts,
@@ -209,8 +210,8 @@ async fn fragment(
 
 /// A committed object, or the part of it that is asked for.
 async fn object(
-    streaming: &Streaming,
-    pass: &Pass,
+    streaming: &Arc<Streaming>,
+    pass: &Arc<Pass>,
     fragment: &Fragment,
     kind: &'static str,
     request: &request::Parts,
@@ -233,7 +234,11 @@ async fn object(
     }
     let range = wanted(conditions::range(headers, tag), fragment.bytes);
     let bytes = streaming.bytes(fragment).await?;
-    let answer = parts::answer(bytes, &range, kind, pass.pace.as_ref());
+    let to = Receiver {
+        streaming: streaming.clone(),
+        pass: pass.clone(),
+    };
+    let answer = parts::answer(bytes, &range, kind, &to);
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(answer);
     }

@@ -11,11 +11,16 @@ use streamgate_contract::config::RoleConfig;
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::adapters::ethereum::proxy::{Mode, Proxy};
+use crate::adapters::postgres::PostgresCatalog;
+use crate::adapters::postgres::server::Server;
 use crate::adapters::system_clock::SystemClock;
+use crate::ports::catalog::{Content, Contents, Outputs, suite};
 use crate::ports::clock::Clock;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::identity::{Denied, Entitlements, Viewer};
-use crate::services::auth::fixture::{Account, CONTRACT, World, config};
+use crate::services::auth::fixture::{Account, CONTRACT, Generous, World, config, owner};
+use crate::services::auth::{Auth, Parts};
+use crate::tokens::fixture::signer;
 
 /// Longest time until a fault that is over is forgotten: breakers try again after 5 s.
 const RECOVERY: Duration = Duration::from_secs(8);
@@ -139,6 +144,68 @@ async fn gate_2_one_fault_among_three_providers_refuses_nobody() {
             assert_eq!(gate.says().await, "admitted", "{mode:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn gate_2_providers_on_a_fork_decide_nothing() {
+    let gate = Gate::new(|_| {}).await;
+    // On the fork nobody holds anything.
+    let fork = Anvil::start().await;
+    fork.mine(8).await;
+    gate.node.mine(7).await;
+    gate.proxies[0].lead_to(&fork.url);
+    assert_eq!(gate.says().await, "admitted", "two of three agree");
+    gate.proxies[2].set(Mode::Garbage);
+    assert_eq!(gate.says().await, "QuorumNotReached");
+    gate.proxies[0].lead_to(&gate.node.url);
+    gate.recovers("one on a fork, one down").await;
+}
+
+#[tokio::test]
+async fn gate_2_without_the_store_of_rules_nobody_is_admitted() {
+    let mut server = Server::start().await;
+    let catalog = Arc::new(PostgresCatalog::open(&server.url()).await.unwrap());
+    let content = Content {
+        owner: owner().wallet().to_string(),
+        ..suite::content("c")
+    };
+    catalog.create_content(&content).await.unwrap();
+    let output = suite::output("o", "c", "job");
+    catalog.plan_output(&output).await.unwrap();
+    let auth = Auth::new(
+        Parts {
+            catalog,
+            chain: Arc::new(Generous::default()),
+            clock: Arc::new(SystemClock),
+            session_key: signer(1),
+            playback_key: signer(2),
+        },
+        &config("http://127.0.0.1:1", 1),
+        &prometheus::Registry::new(),
+    );
+    let auth = auth.unwrap();
+    let viewer = Viewer {
+        wallet: owner().wallet(),
+        session: "session".into(),
+        proven: Vec::new(),
+    };
+    let content = "c".parse().unwrap();
+    let says = async || match auth.entitle(&viewer, &content).await {
+        Ok(_) => "admitted".to_owned(),
+        Err(Denied::Undecided { reason, .. }) => reason.to_owned(),
+        Err(other) => format!("{other:?}"),
+    };
+    assert_eq!(says().await, "admitted");
+    server.end();
+    assert_eq!(says().await, "CatalogUnavailable");
+    server.start_again().await;
+    let begin = Instant::now();
+    while says().await != "admitted" {
+        assert!(begin.elapsed() < RECOVERY, "no recovery");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let back = begin.elapsed().as_millis();
+    println!("gate-2 store of rules down: refused, back after {back} ms");
 }
 
 #[tokio::test]

@@ -1,37 +1,29 @@
 //! Bytes of a segment as an answer: all, one range, or several. Source: RFC 9110, sections 14 and 15.3.7.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 
-use super::pace;
+use super::sending::Receiver;
 use crate::error::{Kind, Problem};
-use crate::services::streaming::Pace;
 use crate::services::streaming::range::Wanted;
 
 /// Between the parts of an answer with several; the bytes are video, which has no such line.
 const BOUNDARY: &str = "streamgate-part-f1c0a7d46b9e4b52";
 
-/// What of `bytes` is wanted, at a pace if there is one; `kind` is their media type.
-pub fn answer(
-    bytes: Bytes,
-    wanted: &Wanted,
-    kind: &'static str,
-    pace: Option<&Arc<Pace>>,
-) -> Response {
+/// What of `bytes` is wanted; `kind` is their media type.
+pub fn answer(bytes: Bytes, wanted: &Wanted, kind: &'static str, to: &Receiver) -> Response {
     let length = bytes.len() as u64;
     let mut response = match wanted {
-        Wanted::Whole => return sent(bytes, pace),
+        Wanted::Whole => return to.send(bytes),
         Wanted::Part(part) => {
-            let mut response = sent(cut(&bytes, part), pace);
+            let mut response = to.send(cut(&bytes, part));
             tell_range(&mut response, &content_range(part, length));
             response
         }
-        Wanted::Parts(parts) => return several(&bytes, parts, kind, pace),
+        Wanted::Parts(parts) => return several(&bytes, parts, kind, to),
         Wanted::Nothing => {
             let detail = "the range begins behind the end of the segment";
             let problem = Problem::new(Kind::RangeNotSatisfiable, "RangeNotSatisfiable", detail);
@@ -41,18 +33,6 @@ pub fn answer(
         }
     };
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    response
-}
-
-fn sent(bytes: Bytes, pace: Option<&Arc<Pace>>) -> Response {
-    let Some(pace) = pace else {
-        return Response::new(Body::from(bytes));
-    };
-    let length = bytes.len() as u64;
-    let mut response = Response::new(pace::body(bytes, pace.clone()));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, length.into());
     response
 }
 
@@ -79,7 +59,7 @@ fn tell_range(response: &mut Response, range: &str) {
     }
 }
 
-fn several(bytes: &Bytes, parts: &[Range<u64>], kind: &str, pace: Option<&Arc<Pace>>) -> Response {
+fn several(bytes: &Bytes, parts: &[Range<u64>], kind: &str, to: &Receiver) -> Response {
     let length = bytes.len() as u64;
     let mut body = BytesMut::new();
     for part in parts {
@@ -90,7 +70,7 @@ fn several(bytes: &Bytes, parts: &[Range<u64>], kind: &str, pace: Option<&Arc<Pa
         body.extend_from_slice(&cut(bytes, part));
     }
     body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-    let mut response = sent(body.freeze(), pace);
+    let mut response = to.send(body.freeze());
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     let kind = format!("multipart/byteranges; boundary={BOUNDARY}");
     if let Ok(kind) = HeaderValue::try_from(kind) {

@@ -26,7 +26,8 @@ pub struct Stage {
     pub world: World,
     /// Its streaming role.
     pub streaming: Arc<Streaming>,
-    url: String,
+    /// Where it answers.
+    pub url: String,
 }
 
 /// Bytes of a segment, different for each.
@@ -80,6 +81,17 @@ impl Stage {
     /// Commits one object; returns its path below the handle.
     pub async fn commit(&self, content: &str, track: &str, number: Option<u32>) -> String {
         let bytes = bytes(content, track, number);
+        self.commit_bytes(content, track, number, bytes).await
+    }
+
+    /// Commits an object of these bytes.
+    pub async fn commit_bytes(
+        &self,
+        content: &str,
+        track: &str,
+        number: Option<u32>,
+        bytes: Bytes,
+    ) -> String {
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let (id, output) = (
             content.parse().unwrap(),

@@ -2,27 +2,25 @@
 //! time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall, sol};
-use async_trait::async_trait;
 use reqwest::Client;
 use serde_json::json;
-use streamgate_contract::ContentId;
 use streamgate_contract::encryption::{ContentKey, Hex16};
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::Stage;
+use super::replica::Replica;
+use super::slow;
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::adapters::system_clock::SystemClock;
 use crate::ports::catalog::Outputs;
-use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
-use crate::services::auth::fixture::{Account, GATE, World, config, text};
+use crate::services::auth::fixture::{Account, World, config, text};
 use crate::services::auth::{self, Auth};
-use crate::services::streaming::{self, Streaming, http};
 use crate::tokens::fixture::signer;
 
 sol! {
@@ -32,71 +30,12 @@ sol! {
 
 /// Time between blocks.
 const BLOCK: Duration = Duration::from_secs(1);
-
-/// The way from a replica to auth, which can be cut.
-struct Line {
-    auth: Arc<Auth>,
-    cut: Arc<AtomicBool>,
-}
-
-impl Line {
-    fn open(&self) -> Result<(), Denied> {
-        match self.cut.load(Ordering::SeqCst) {
-            false => Ok(()),
-            true => Err(Denied::Undecided {
-                reason: "AuthUnreachable",
-                source: "the line is cut".into(),
-            }),
-        }
-    }
-}
-
-#[async_trait]
-impl Entitlements for Line {
-    async fn entitle(&self, viewer: &Viewer, content: &ContentId) -> Result<Lease, Denied> {
-        self.open()?;
-        self.auth.entitle(viewer, content).await
-    }
-
-    async fn epoch(&self) -> Result<u64, Denied> {
-        self.open()?;
-        self.auth.epoch().await
-    }
-}
-
-/// A replica with its own memory of handles, leases and epoch.
-struct Replica {
-    url: String,
-    cut: Arc<AtomicBool>,
-}
+/// Bytes of a segment that is still being read, slowly, when the token moves.
+const LONG: usize = 64 << 20;
+/// Time in which a slow client reads what is on its way already.
+const HELD: Duration = Duration::from_secs(1);
 
 impl Replica {
-    async fn start(stage: &Stage, auth: Arc<Auth>, stop: &CancellationToken) -> Self {
-        let cut = Arc::new(AtomicBool::new(false));
-        let line = Line {
-            auth,
-            cut: cut.clone(),
-        };
-        let parts = streaming::Parts {
-            catalog: stage.world.catalog.clone(),
-            objects: stage.world.objects.clone(),
-            entitlements: Arc::new(line),
-            clock: Arc::new(SystemClock),
-            playback_key: signer(2).verifier().clone(),
-            public_url: GATE.into(),
-            cache_bytes: 1 << 20,
-            settings: Default::default(),
-        };
-        let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
-        let streaming = Arc::new(streaming);
-        tokio::spawn(streaming.clone().run(stop.clone()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = axum::Router::new().fallback_service(http::service(streaming));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, cut }
-    }
-
     /// Asks for playlists and segments in turn, every 10 ms until `stop`; when each was served.
     async fn watch(&self, files: Vec<String>, stop: CancellationToken) -> Vec<Instant> {
         let (client, mut served) = (Client::new(), Vec::new());
@@ -137,13 +76,16 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         key: Hex16::new([2; 16]),
     };
     stage.world.catalog.keep_key("job-c", &key).await.unwrap();
+    stage.world.content("long", Some("holders")).await;
+    let long = vec![7; LONG].into();
+    let long = stage.commit_bytes("long", "v720", Some(0), long).await;
     let clock = Arc::new(SystemClock);
     let registry = prometheus::Registry::new();
     let chain = Arc::new(Ethereum::new(&config.chains, clock.clone(), &registry).unwrap());
     let parts = auth::Parts {
         catalog: stage.world.catalog.clone(),
         chain: chain.clone(),
-        clock,
+        clock: clock.clone(),
         session_key: signer(1),
         playback_key: signer(2),
     };
@@ -160,9 +102,13 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         .unwrap()
         .token;
     let profile = auth.session(&token).await.unwrap();
-    let content = "c".parse().unwrap();
-    let playback = auth.playback(&profile, &content, Vec::new()).await.unwrap();
-    let handle = playback.path.split('/').nth(2).unwrap();
+    let handle = async |content: &str| {
+        let content = content.parse().unwrap();
+        let playback = auth.playback(&profile, &content, Vec::new()).await;
+        playback.unwrap().path.split('/').nth(2).unwrap().to_owned()
+    };
+    let long = format!("/v/{}/{long}", handle("long").await);
+    let handle = handle("c").await;
     let names = ["master.m3u8", "v720.m3u8", "key", "keys"];
     let names = names.into_iter().map(str::to_owned);
     let files: Vec<String> = names
@@ -178,8 +124,20 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     };
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(Arc::new(Replica::start(&stage, auth.clone(), &stop).await));
+        replicas.push(Arc::new(
+            Replica::start(&stage, auth.clone(), clock.clone(), &stop).await,
+        ));
         watch(replicas[replicas.len() - 1].clone());
+    }
+    // Until they know the epoch, replicas serve nobody.
+    tokio::time::sleep(BLOCK).await;
+    let mut transfers = Vec::new();
+    for (name, replica) in [("first", &replicas[0]), ("cut off", &replicas[2])] {
+        let mut response = slow::Response::of(&replica.url, &long).await;
+        transfers.push(tokio::spawn(async move {
+            response.read_slowly(Duration::from_millis(10)).await;
+            (name, response)
+        }));
     }
     tokio::time::sleep(3 * BLOCK).await;
     // No player may keep a key, so a cached one opens nothing that is not asked for anew.
@@ -199,7 +157,9 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     node.send_as(holder.wallet(), ticket, call.abi_encode())
         .await;
     let block = Instant::now();
-    watch(Arc::new(Replica::start(&stage, auth.clone(), &stop).await));
+    watch(Arc::new(
+        Replica::start(&stage, auth.clone(), clock.clone(), &stop).await,
+    ));
     tokio::time::sleep(5 * BLOCK).await;
     end.cancel();
 
@@ -219,6 +179,17 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
             last <= (BLOCK + Duration::from_secs(1)).as_millis(),
             "{name}: {last} ms"
         );
+    }
+    for transfer in transfers {
+        let (name, response) = transfer.await.unwrap();
+        let last = response.last.saturating_duration_since(block).as_millis();
+        let read = response.read >> 20;
+        println!(
+            "gate-3 in flight, {name}: ended after {read} MiB of 64, the last {last} ms after it"
+        );
+        assert!(last > 0 && response.read < LONG, "{name}: {read} MiB");
+        // What client, kernel and server hold already is read at 6 MiB/s.
+        assert!(last <= (2 * BLOCK + HELD).as_millis(), "{name}: {last} ms");
     }
     stop.cancel();
 }
