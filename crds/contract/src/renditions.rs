@@ -44,8 +44,8 @@ impl VideoCodec {
         match self {
             Self::H264 => 23,
             Self::Hevc => 26,
-            Self::Av1 => 35,
-            Self::Vp9 => 33,
+            Self::Av1 => 50,
+            Self::Vp9 => 39,
         }
     }
 
@@ -142,7 +142,7 @@ pub struct Rendition {
     #[serde(default)]
     pub codec: VideoCodec,
     /// Constant rate factor on the encoder's scale: lower is better and larger. Default 23 for
-    /// H264, 26 for HEVC, 35 for AV1, 33 for VP9.
+    /// H264, 26 for HEVC, 50 for AV1, 39 for VP9.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 10, max = 55))]
     pub crf: Option<u32>,
