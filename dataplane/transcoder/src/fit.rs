@@ -1,6 +1,6 @@
 //! A ladder fitted to its source: samples of the source are encoded by every rung with its real
 //! settings, shown at the size of the tallest, and a rung that looks like the one above it is left
-//! out. What stays is made exactly as it would be without.
+//! out. What stays keeps its settings.
 
 mod likeness;
 mod samples;
