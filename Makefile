@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm s3 databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,11 +31,20 @@ footage: packages ## Fetch the real clips the tests encode
 evm: ## Fetch the EVM node the chain adapter is tested on
 	@test -d target/tools/anvil/node_modules/@foundry-rs || npm install --silent --no-save --prefix target/tools/anvil @foundry-rs/anvil@1.7.1
 
+oidc: ## Fetch the OpenID provider that sign-in is tested on
+	@test -d target/tools/oidc/node_modules/oidc-provider || npm install --silent --no-save --prefix target/tools/oidc oidc-provider@9.13.3
+
 databases: ## Install the PostgreSQL and Redis that catalog and limits are tested on
 	@e2e/packages.sh databases
 
 s3: packages ## Build the S3 server the object store is tested on
 	@tests/s3-server.sh
+
+tus: ## Fetch the client of tus that uploads are tested with
+	@e2e/tus/setup.sh
+
+tusd: ## Build the server of tus that uploads are compared with
+	@tests/tusd.sh
 
 crds: ## Write crds/yaml, the reference and the chart's CRDs from the types
 	$(CARGO) build -q --release --workspace
@@ -56,8 +65,8 @@ deny: ## Licences, sources, advisories (needs cargo-deny)
 test: ## Everything, from nothing
 	@e2e/timed.sh packages   $(MAKE) -s packages
 	@e2e/timed.sh footage    $(MAKE) -s footage
-	@e2e/timed.sh evm        $(MAKE) -s evm contracts
-	@e2e/timed.sh s3         $(MAKE) -s s3
+	@e2e/timed.sh evm        $(MAKE) -s evm contracts oidc
+	@e2e/timed.sh s3         $(MAKE) -s s3 tus
 	@e2e/timed.sh databases  $(MAKE) -s databases
 	@e2e/timed.sh tools      $(MAKE) -s tools
 	@e2e/timed.sh build      $(CARGO) test --release --workspace --no-run
@@ -102,7 +111,7 @@ players:
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm contracts s3 databases tools ## What the tests run against, besides what they build
+parts: footage evm contracts oidc s3 tus databases tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

@@ -8,14 +8,19 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::audit::AuditSettings;
-use streamgate_contract::config::Finality;
+use streamgate_contract::config::{Finality, Webhooks};
 use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::profiles::Profile;
 use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Ladder, Rendition};
 use streamgate_contract::rules::GateRule;
+use streamgate_contract::uploads::UploadLimits;
 
 use crate::scheduling::Scheduling;
+
+mod auth;
+
+pub use auth::{Auth, OidcProvider};
 
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -41,11 +46,15 @@ use crate::scheduling::Scheduling;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.defaultRule) || self.rules.exists(r, r.name == self.defaultRule)").message("defaultRule must be the name of one of spec.rules"))]
+#[x_kube(validation = Rule::new("!has(self.people.creatorRule) || self.rules.exists(r, r.name == self.people.creatorRule)").message("people.creatorRule must be the name of one of spec.rules"))]
+#[x_kube(validation = Rule::new("!has(self.people.adminRule) || self.rules.exists(r, r.name == self.people.adminRule)").message("people.adminRule must be the name of one of spec.rules"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc721) || self.chains.exists(c, c.name == r.erc721.chain))").message("each rule's erc721.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc1155) || self.chains.exists(c, c.name == r.erc1155.chain))").message("each rule's erc1155.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc20) || self.chains.exists(c, c.name == r.erc20.chain))").message("each rule's erc20.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.native) || self.chains.exists(c, c.name == r.native.chain))").message("each rule's native.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.call) || self.chains.exists(c, c.name == r.call.chain))").message("each rule's call.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.oidcClaim) || self.auth.oidc.exists(p, p.name == r.oidcClaim.provider))").message("each rule's oidcClaim.provider must be the name of one of spec.auth.oidc"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.webhook) || self.webhooks.hosts.exists(h, r.webhook.url.split('/')[2] == h))").message("the host of each rule's webhook.url must stand in spec.webhooks.hosts, with its port where the URL has one"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.allOf) || r.allOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's allOf must name rules that are listed above it in spec.rules"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.anyOf) || r.anyOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's anyOf must name rules that are listed above it in spec.rules"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.not) || self.rules.exists(j, o, j < i && o.name == r.not))").message("each rule's not must name a rule that is listed above it in spec.rules"))]
@@ -78,6 +87,11 @@ pub struct StreamGateSpec {
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub chains: Vec<Chain>,
+
+    /// Services that rules may ask. Rollout.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self.privateNetworks.all(n, isCIDR(n))").message("webhooks.privateNetworks must be networks in CIDR notation, such as 10.96.0.0/12"))]
+    pub webhooks: Webhooks,
 
     /// Rules that contents may name: who may watch. A rule may combine rules listed above it.
     /// Rollout.
@@ -283,44 +297,9 @@ fn default_max_age_seconds() -> u32 {
     3_600
 }
 
-/// Sign-in, sessions and entitlement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Auth {
-    /// Domain (RFC 3986 authority) that an EIP-4361 message must name; the authority of the
-    /// public URL when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub domain: Option<String>,
-    /// Life of a sign-in challenge in seconds. Default 300.
-    #[schemars(range(min = 30, max = 3_600))]
-    pub challenge_seconds: u64,
-    /// Life of a session in seconds. Default 43200.
-    #[schemars(range(min = 60, max = 2_592_000))]
-    pub session_seconds: u64,
-    /// Seconds after which the chain is asked again whether a viewer still holds the token.
-    /// Default 300, at most 600.
-    #[schemars(range(min = 5, max = 600))]
-    pub lease_seconds: u64,
-    /// Seconds a viewing may last beyond the duration of its content. Default 14400.
-    #[schemars(range(min = 0, max = 604_800))]
-    pub pause_allowance_seconds: u64,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self {
-            domain: None,
-            challenge_seconds: 300,
-            session_seconds: 43_200,
-            lease_seconds: 300,
-            pause_allowance_seconds: 14_400,
-        }
-    }
-}
-
-/// Who may do what, by wallet address. A contract wallet is written with its chain, as CAIP-10
-/// says: `eip155:1:0x…`.
+/// Who may do what. A contract wallet is written with its chain, as CAIP-10 says:
+/// `eip155:1:0x…`, an account of Solana `solana:` and its address, a person of an OpenID provider
+/// `oidc:` and what their profile shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct People {
@@ -328,7 +307,9 @@ pub struct People {
     #[schemars(
         length(max = 1_000),
         inner(
-            regex(pattern = r"^(eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}$"),
+            regex(
+                pattern = r"^((eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}|solana:[1-9A-HJ-NP-Za-km-z]{32,44}|oidc:[0-9a-f]{40})$"
+            ),
             length(max = 66)
         )
     )]
@@ -337,11 +318,21 @@ pub struct People {
     #[schemars(
         length(max = 100),
         inner(
-            regex(pattern = r"^(eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}$"),
+            regex(
+                pattern = r"^((eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}|solana:[1-9A-HJ-NP-Za-km-z]{32,44}|oidc:[0-9a-f]{40})$"
+            ),
             length(max = 66)
         )
     )]
     pub admins: Vec<String>,
+    /// Name of a rule; whom it admits may upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub creator_rule: Option<String>,
+    /// Name of a rule; whom it admits may do everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub admin_rule: Option<String>,
 }
 
 /// Limits of requests and uploads.
@@ -351,6 +342,8 @@ pub struct Limits {
     /// Bytes of one upload. Default 64 GiB.
     #[schemars(range(min = 1, max = 5_497_558_138_880_u64))]
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    pub uploads: UploadLimits,
     /// Requests per second an address may make in the long run. Default 100.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests_per_second: u32,
@@ -385,6 +378,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_upload_bytes: 64 << 30,
+            uploads: UploadLimits::default(),
             requests_per_second: 100,
             request_burst: 1_000,
             request_timeout_seconds: 30,

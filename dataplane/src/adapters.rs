@@ -1,5 +1,6 @@
 //! Adapters: one technology each, named after it. No policy lives here.
 
+pub mod access_webhook;
 pub mod alert_policies;
 pub mod audit_files;
 pub mod ethereum;
@@ -9,6 +10,7 @@ pub mod kubernetes;
 pub mod linux_figures;
 pub mod moka_cache;
 pub mod ocsf;
+pub mod openid;
 pub mod postgres;
 pub mod prometheus_text;
 pub mod redis;

@@ -55,6 +55,9 @@ pub struct AllArgs {
     /// Folder of the S3 credentials.
     #[arg(long, default_value = config::S3_CREDENTIALS_DIR)]
     pub s3_credentials: PathBuf,
+    /// Folder with the secrets of OpenID clients.
+    #[arg(long, default_value = config::OIDC_SECRETS_DIR)]
+    pub oidc_secrets: PathBuf,
     /// Folder of the audit log.
     #[arg(long, default_value = config::AUDIT_DIR)]
     pub audit: PathBuf,

@@ -49,16 +49,19 @@ pub struct Keys {
     pub object_url: [u8; 32],
 }
 
-/// Reads the role configuration.
+/// Reads the role configuration: YAML, or JSON, which begins with a brace and writes a choice as an
+/// object of one member instead of a tag.
 ///
 /// # Errors
 /// When the file is missing or holds something else.
 pub fn read(path: &Path) -> Result<RoleConfig, ConfigError> {
     let text = read_text(path)?;
-    serde_yaml::from_str(&text).map_err(|error| ConfigError::Invalid {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    })
+    let parsed = match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        false => serde_yaml::from_str(&text).map_err(|error| error.to_string()),
+    };
+    let path = path.to_owned();
+    parsed.map_err(|detail| ConfigError::Invalid { path, detail })
 }
 
 /// Reads the keys of a folder.
@@ -156,5 +159,19 @@ mod tests {
             text.as_deref()
                 .is_some_and(|t| t.contains("session.pem") && !t.contains("nonsense"))
         );
+    }
+
+    #[test]
+    fn the_same_configuration_is_read_from_yaml_and_from_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = crate::services::auth::fixture::config("http://127.0.0.1:1", 1);
+        let yaml = serde_yaml::to_string(&config).unwrap();
+        let json = serde_json::to_string_pretty(&config).unwrap();
+        for text in [yaml, json] {
+            let path = dir.path().join("config");
+            std::fs::write(&path, text).unwrap();
+            let value = |config: &RoleConfig| serde_json::to_value(config).unwrap();
+            assert_eq!(value(&read(&path).unwrap()), value(&config));
+        }
     }
 }

@@ -32,6 +32,9 @@ use crate::ports::shared_limits::SharedLimits;
 const LONG: &[&str] = &[
     "/api/v1/uploads",
     "/api/v1/uploads/{id}",
+    "/api/v1/uploads/{id}/events",
+    "/api/v1/files",
+    "/api/v1/files/{id}",
     "/internal/v1/objects/{*key}",
 ];
 

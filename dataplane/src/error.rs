@@ -44,6 +44,8 @@ pub enum Kind {
     HeadTooLarge,
     /// The body's media type is not taken here.
     UnsupportedMediaType,
+    /// The bytes do not have their checksum (tus 1.0.0: 460).
+    ChecksumMismatch,
     /// The range does not lie in the object.
     RangeNotSatisfiable,
     /// The request is well-formed and refused for good.
@@ -61,7 +63,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn status(self) -> StatusCode {
+    fn status(self) -> StatusCode {
         match self {
             Kind::Invalid => StatusCode::BAD_REQUEST,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -75,6 +77,8 @@ impl Kind {
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            // Not registered with IANA, so it has no name of its own.
+            Kind::ChecksumMismatch => StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
             Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -157,7 +161,7 @@ impl Problem {
         let status = self.kind.status();
         let mut members = self.members.clone();
         members.insert("type".into(), self.kind_uri.into());
-        let title = status.canonical_reason().unwrap_or_default();
+        let title = status.canonical_reason().unwrap_or("Checksum Mismatch");
         members.insert("title".into(), title.into());
         members.insert("status".into(), status.as_u16().into());
         members.insert("reason".into(), self.reason.into());
@@ -275,6 +279,8 @@ fn looked_at(check: &Check) -> Value {
         Check::Call(rule) => json!({"function": rule.function, "minimum": rule.minimum}),
         Check::AllowList(_) => json!({}),
         Check::Merkle(rule) => json!({"root": rule.root}),
+        Check::OidcClaim(rule) => json!({"provider": rule.provider, "claim": rule.claim}),
+        Check::Webhook(_) => json!({}),
     };
     shown["standard"] = check.standard().into();
     if let Some(chain) = check.chain() {

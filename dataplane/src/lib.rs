@@ -11,6 +11,7 @@ pub mod error;
 pub mod extract;
 pub mod health;
 pub mod layers;
+pub mod pace;
 pub mod ports;
 pub mod server;
 pub mod services;

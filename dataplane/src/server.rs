@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::Version;
 use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,9 +20,11 @@ use crate::health::service::Connections;
 use crate::layers::around::Serves;
 use crate::layers::client_address::Peer;
 
+pub mod interim;
 pub mod tls;
 mod told;
 
+use interim::{Interim, WithInterim};
 use told::Told;
 
 /// Longest wait for a request's head.
@@ -81,6 +84,7 @@ pub async fn serve(
         let service = OfConnection {
             routes: routes.clone(),
             peer: Peer::new(peer),
+            interim: Interim::default(),
         };
         let connection = Connection {
             builder: builder.clone(),
@@ -139,6 +143,7 @@ impl<S: Serves> Connection<S> {
     }
 
     async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let stream = WithInterim::new(stream, self.service.interim.clone());
         let connection = self
             .builder
             .serve_connection(TokioIo::new(Told::new(stream)), self.service);
@@ -153,6 +158,7 @@ impl<S: Serves> Connection<S> {
 struct OfConnection<S> {
     routes: S,
     peer: Peer,
+    interim: Interim,
 }
 
 impl<S: Serves> hyper::service::Service<hyper::Request<Incoming>> for OfConnection<S> {
@@ -163,6 +169,10 @@ impl<S: Serves> hyper::service::Service<hyper::Request<Incoming>> for OfConnecti
     fn call(&self, request: hyper::Request<Incoming>) -> S::Future {
         let mut request = request.map(body);
         request.extensions_mut().insert(self.peer);
+        // Requests without a body wait for nothing of which there could be news.
+        if request.version() == Version::HTTP_11 && !request.body().is_end_stream() {
+            request.extensions_mut().insert(self.interim.clone());
+        }
         // Nothing of ours makes anybody wait before it is called.
         self.routes.clone().call(request)
     }

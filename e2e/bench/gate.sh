@@ -3,19 +3,22 @@
 # the tests of that claim print, each a comparison with its bar; the exit status is theirs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-make -s evm contracts
+make -s evm contracts oidc
 run() { # run FILTER...: the tests, their lines, and whether all passed
   # The first line of a test stands behind its name; each figure begins a line of its own.
   cargo test --release --workspace --lib -- --nocapture --test-threads=1 "$@" 2> /dev/null | sed -E 's/ \.\.\. (gate-[0-9]+ )/ ...\n\1/'
 }
 case $1 in
   gate-1)
-    out=$(run auth::tests::wallets auth::tests::sign_in) || failed=1
-    grep -E '^test .*(wallets|sign_in)' <<< "$out" | sed 's/^test services::auth::tests::/  /'
+    kinds=(wallets sign_in solana openid machines replicas)
+    out=$(run gate_1_ "${kinds[@]/#/auth::tests::}" openid::token siwe::tests) || failed=1
+    grep -E '^test .*(wallets|sign_in|solana|openid|machines|replicas|siwe)' <<< "$out" | sed -E 's/^test (services::auth::(tests::)?)?/  /'
+    grep '^gate-1' <<< "$out" || failed=1
     passed=$(grep -cE '^test .* ok$|^ok$' <<< "$out" || true)
-    echo "compared: outcome of each vector with the outcome its EIP gives it"
-    echo "missing: Solana, OIDC, API keys, delegation, ERC-6551"
-    echo "figure: $passed groups of vectors pass for EIP-4361, EIP-1271, EIP-6492 and EIP-7702; 5 sign-in kinds missing"
+    refused=$(grep -oE '[0-9]+ kinds in [0-9]+ places, [0-9]+ refused' <<< "$out" | tail -1)
+    echo "compared: outcome of each vector with the outcome its standard gives it; every kind of token with a refusal in every other's place"
+    echo "missing: delegation, ERC-6551, Solana programs"
+    echo "figure: $passed groups of vectors pass for EIP-4361, EIP-1271, EIP-6492, EIP-7702, Solana keys, OIDC and machine keys; tokens: ${refused:-not shown}; delegation, ERC-6551 and Solana programs missing"
     exit 1
     ;;
   gate-2)
@@ -27,6 +30,15 @@ case $1 in
     [ "$rows" = 10 ] && [ "$malformed" = 1 ] || failed=1
     echo "compared: reason of each refusal with the one of its fault; time until admitted again (bar: no restart)"
     echo "figure: $rows of 10 faults of providers, store and auth refused with their reason and over without a restart; clocks, unknown chains and kinds refused; 2000 malformed requests hurt nobody; one fault of three providers refuses nobody"
+    ;;
+  gate-12)
+    out=$(run gate_12_) || failed=1
+    grep '^gate-12' <<< "$out"
+    passed=$(grep -c '^gate-12 .* refused' <<< "$out" || true)
+    # 24 addresses and their sum, rebinding, URLs, metadata, redirects, 3 answers
+    [ "$passed" = 32 ] || failed=1
+    echo "compared: outcome of each webhook with a refusal, and connections to a listener it would lead to with 0"
+    echo "figure: $passed of 32 lines refused: 24 addresses by name and as written, rebinding, odd URLs, metadata, redirects, slow, silent and huge answers; 0 connections"
     ;;
   gate-3)
     out=$(run gate_3_) || failed=1
@@ -59,6 +71,6 @@ case $1 in
     echo "compared: 2000 drawn cases of each property with what the handle alone opens, a model of ranges, a truth table of trees"
     echo "figure: $passed properties hold: requests change no rule, changed tokens are refused, ranges and trees equal their models"
     ;;
-  *) echo "gate.sh: name one of gate-1, gate-2, gate-3, gate-4, gate-5, gate-11" >&2; exit 2 ;;
+  *) echo "gate.sh: name one of gate-1, gate-2, gate-3, gate-4, gate-5, gate-11, gate-12" >&2; exit 2 ;;
 esac
 exit "${failed-0}"

@@ -103,11 +103,11 @@ def pinned(core, command):
 
 
 @contextlib.contextmanager
-def gate(path, tls=False, core=SERVER_CORE, audit="audit"):
-    """The product's own program, with everything on that is on in a pod."""
+def gate(path, tls=False, core=SERVER_CORE, audit="audit", config=None):
+    """The product's own program, with everything on that is on in a pod; `config` in the place of the seeded one."""
     name = f"{audit}-{int(tls)}"
-    config = (path / "config.yaml").read_text()
-    (path / f"{name}.yaml").write_text("serveTls: true\n" + config if tls else config)
+    config = config or json.loads((path / "config.yaml").read_text())
+    (path / f"{name}.yaml").write_text(json.dumps(config | {"serveTls": tls}))
     public, internal, admin = (f"127.0.0.1:{free_port()}" for _ in range(3))
     (path / name).mkdir(exist_ok=True)
     command = [GATE, "all", "--config", path / f"{name}.yaml", "--keys", path / "keys", "--audit", path / name, "--tls", path / "tls",

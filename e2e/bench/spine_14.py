@@ -8,7 +8,7 @@ import time
 import urllib.request
 
 from world import kube, player
-from world.gate import Gate
+from world.gate import Gate, bound_to_secret
 from world.install import CHART_NAMESPACE, install
 from world.scene import NAMESPACE, Scene, follow
 
@@ -110,9 +110,11 @@ def forge(scene, hidden):
     for method, path in (("PUT", f"/objects/contents/x?expires=1&signature={plant('signature')}"), ("GET", f"/objects/{plant('key')}?expires=1&signature=0")):
         met(method, internal + path, b"x" if method == "PUT" else None)
     # A challenge answered with another wallet's signature: a real signature in a refused request.
-    challenge = gate.ask("POST", "/api/v1/auth/challenge", {"address": scene.stranger}).must(200, 201).json()
+    wanted, verifier = bound_to_secret(scene.stranger)
+    hidden.keep("verifier", verifier)
+    challenge = gate.ask("POST", "/api/v1/auth/challenge", wanted).must(200, 201).json()
     signature = hidden.keep("wallet signature", scene.chain.sign(scene.holder, challenge["message"]))
-    met("POST", "/api/v1/auth/login", {"message": challenge["message"], "signature": signature})
+    met("POST", "/api/v1/auth/login", {"message": challenge["message"], "signature": signature, "verifier": verifier})
     print(f"  {len(hidden.problems)} refusals with canaries", flush=True)
 
 

@@ -1,7 +1,9 @@
 """A client of a gate: what a wallet's owner does with a browser."""
 
 import base64
+import hashlib
 import json
+import secrets
 import urllib.error
 import urllib.request
 
@@ -9,6 +11,13 @@ from . import Failed
 
 PART = 4 << 20
 TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def bound_to_secret(account):
+    """A wish for a challenge that only the holder of a new secret can use, and the secret."""
+    verifier = secrets.token_hex(16)
+    binding = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    return {"address": account, "binding": binding}, verifier
 
 
 class Answer:
@@ -49,9 +58,10 @@ class Gate:
 
     def sign_in(self, chain, account):
         """EIP-4361: asks for a challenge, lets the wallet sign it, keeps the session."""
-        challenge = self.ask("POST", "/api/v1/auth/challenge", {"address": account}).must(200, 201).json()
+        wanted, verifier = bound_to_secret(account)
+        challenge = self.ask("POST", "/api/v1/auth/challenge", wanted).must(200, 201).json()
         signature = chain.sign(account, challenge["message"])
-        login = {"message": challenge["message"], "signature": signature}
+        login = {"message": challenge["message"], "signature": signature, "verifier": verifier}
         answer = self.ask("POST", "/api/v1/auth/login", login).must(200, 201).json()
         self.token = answer["token"]
         return answer

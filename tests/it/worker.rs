@@ -17,7 +17,10 @@ use streamgate_crds::transcode_job::{Phase, Progress};
 use streamgate_dataplane::adapters::filesystem::Filesystem;
 use streamgate_dataplane::adapters::kubernetes::{Kubernetes, tokens::ClusterTokens};
 use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
-use streamgate_dataplane::ports::catalog::{Content, ContentState, Upload, UploadPart, Uploads};
+use streamgate_dataplane::ports::catalog::uploads::Place;
+use streamgate_dataplane::ports::catalog::{
+    Content, ContentState, Upload, UploadKind, UploadPart, Uploads,
+};
 use streamgate_dataplane::ports::clock::Clock;
 use streamgate_dataplane::ports::jobs::{Job, Jobs, PodTokens, TokenError, Written};
 use streamgate_dataplane::services::worker::error::WorkerError;
@@ -304,7 +307,8 @@ async fn an_upload_becomes_exactly_one_job(world: &World) -> Result<()> {
     let upload = Upload {
         id: "u1".parse()?,
         owner: "0xa".into(),
-        length: 1,
+        kind: UploadKind::Whole,
+        length: Some(1),
         metadata: "{}".into(),
         created_at: 0,
         parts: vec![],
@@ -313,6 +317,12 @@ async fn an_upload_becomes_exactly_one_job(world: &World) -> Result<()> {
     let part = UploadPart {
         key: "uploads/u1/00000".into(),
         bytes: 1,
+        sha256: None,
+    };
+    let place = Place {
+        turn: 0,
+        number: 0,
+        replaces: None,
     };
     let content = Content {
         id: "uploaded".parse()?,
@@ -323,7 +333,7 @@ async fn an_upload_becomes_exactly_one_job(world: &World) -> Result<()> {
         current_output: None,
     };
     world.catalog.create_upload(&upload).await?;
-    world.catalog.append_part(&upload.id, 0, &part).await?;
+    world.catalog.add_parts(&upload.id, &place, &[part]).await?;
     world.catalog.complete_upload(&upload.id, &content).await?;
     // What a crash between the two writes leaves: the job is there, the entry too.
     let spec = json!({"streamGateRef": {"name": "demo"}, "source": {"upload": {"id": "u1"}}});

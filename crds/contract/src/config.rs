@@ -14,6 +14,7 @@ use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use crate::rules::GateRule;
+use crate::uploads::UploadLimits;
 
 /// Where the operator mounts the file.
 pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
@@ -24,6 +25,10 @@ pub const S3_CREDENTIALS_DIR: &str = "/etc/streamgate/s3";
 /// Where the operator mounts the certificate of the public listener (Secret of type
 /// `kubernetes.io/tls`: `tls.crt`, `tls.key`).
 pub const TLS_DIR: &str = "/etc/streamgate/tls";
+/// Where the operator mounts the secrets of OpenID clients, a folder for each provider.
+pub const OIDC_SECRETS_DIR: &str = "/etc/streamgate/oidc";
+/// Key of a user's Secret, and file, with the secret of an OpenID client.
+pub const OIDC_SECRET: &str = "clientSecret";
 /// Where the data volume is mounted; the only writable folder.
 pub const DATA_DIR: &str = "/var/lib/streamgate";
 /// Where the audit log is kept.
@@ -62,6 +67,9 @@ pub struct RoleConfig {
     pub database: Database,
     /// Chains that rules may name.
     pub chains: Vec<Chain>,
+    /// Services that rules may ask.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// Rules that contents may name.
     pub rules: Vec<GateRule>,
     /// Rule of contents that name none; without it such a content is its owner's alone.
@@ -167,6 +175,27 @@ pub struct Chain {
     pub max_age_seconds: u64,
 }
 
+/// Services that rules may ask, and where they may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Webhooks {
+    /// Hosts that rules may name, each with its port where that is not the scheme's own.
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = 259), regex(pattern = r"^[a-z0-9.:\[\]-]+$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub hosts: Vec<String>,
+    /// Networks in CIDR notation that are not public and may be dialled all the same, such as that
+    /// of a service in the cluster. Without them only public addresses are, and only with https.
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 2, max = 43), regex(pattern = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub private_networks: Vec<String>,
+}
+
 fn one() -> usize {
     1
 }
@@ -208,13 +237,40 @@ pub struct Auth {
     pub challenge_seconds: u64,
     /// Life of a session.
     pub session_seconds: u64,
+    /// Time after sign-in within which a session can be renewed.
+    #[serde(default = "week")]
+    pub refresh_seconds: u64,
     /// Life of an entitlement before the chain is asked again; at most 600.
     pub lease_seconds: u64,
     /// Pause allowance added to a content's duration for the absolute end of a playback handle.
     pub pause_allowance_seconds: u64,
+    /// Providers people may sign in at.
+    #[serde(default)]
+    pub oidc: Vec<OpenIdProvider>,
 }
 
-/// Who may do what, by lower-case wallet address.
+/// An OpenID provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OpenIdProvider {
+    /// Name in the paths of the sign-in, in rules and in [`OIDC_SECRETS_DIR`].
+    pub name: String,
+    /// Issuer identifier, a URL.
+    pub issuer: String,
+    /// What the provider calls this gate.
+    pub client_id: String,
+    /// The client has a secret: `<name>/clientSecret` in [`OIDC_SECRETS_DIR`].
+    #[serde(default)]
+    pub has_secret: bool,
+    /// Scopes asked for; `openid` is among them.
+    pub scopes: Vec<String>,
+}
+
+fn week() -> u64 {
+    604_800
+}
+
+/// Who may do what: by wallet, or by what a rule asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct People {
@@ -222,6 +278,12 @@ pub struct People {
     pub creators: Vec<String>,
     /// May do everything.
     pub admins: Vec<String>,
+    /// Whom this rule admits may upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator_rule: Option<String>,
+    /// Whom this rule admits may do everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_rule: Option<String>,
 }
 
 /// Limits.
@@ -230,6 +292,9 @@ pub struct People {
 pub struct Limits {
     /// Bytes of one upload.
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    #[serde(default)]
+    pub uploads: UploadLimits,
     /// Requests per second and address, refilled steadily.
     pub requests_per_second: u32,
     /// Requests an address may make at once.

@@ -15,8 +15,8 @@ pub use word::{Word, number};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "[has(self.erc721), has(self.erc1155), has(self.erc20), has(self.native), has(self.call), has(self.allowList), has(self.merkle), has(self.allOf), has(self.anyOf), has(self.not)].filter(set, set).size() == 1",
-    "message": "a rule has exactly one kind: set one of erc721, erc1155, erc20, native, call, allowList, merkle, allOf, anyOf and not"
+    "rule": "[has(self.erc721), has(self.erc1155), has(self.erc20), has(self.native), has(self.call), has(self.allowList), has(self.merkle), has(self.oidcClaim), has(self.webhook), has(self.allOf), has(self.anyOf), has(self.not)].filter(set, set).size() == 1",
+    "message": "a rule has exactly one kind: set one of erc721, erc1155, erc20, native, call, allowList, merkle, oidcClaim, webhook, allOf, anyOf and not"
 }]))]
 pub struct GateRule {
     /// Name that contents and rules below refer to and refusals print.
@@ -54,6 +54,12 @@ pub struct GateRule {
     /// The viewer shows a proof that they are on a list of which only the hash stands here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merkle: Option<MerkleRule>,
+    /// The provider a person signed in at says this of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc_claim: Option<OidcClaimRule>,
+    /// A service of yours says yes to the viewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookRule>,
     /// All of these rules say yes. Only rules listed above this one may be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]
@@ -172,12 +178,15 @@ pub struct CallRule {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllowListRule {
     /// Wallets: 0x and 40 hex digits. A contract wallet is written with its chain, as CAIP-10
-    /// says: `eip155:1:0x…`.
+    /// says: `eip155:1:0x…`, an account of Solana `solana:` and its address, a person of an OpenID
+    /// provider `oidc:` and what their profile shows.
     #[schemars(
         length(min = 1, max = 256),
         inner(
             length(max = 66),
-            regex(pattern = r"^(eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}$")
+            regex(
+                pattern = r"^((eip155:[1-9][0-9]{0,15}:)?0x[0-9a-fA-F]{40}|solana:[1-9A-HJ-NP-Za-km-z]{32,44}|oidc:[0-9a-f]{40})$"
+            )
         )
     )]
     pub wallets: Vec<String>,
@@ -192,6 +201,37 @@ pub struct MerkleRule {
     /// The root: 0x and 64 hex digits.
     #[schemars(length(max = 66), regex(pattern = r"^0x[0-9a-fA-F]{64}$"))]
     pub root: String,
+}
+
+/// What an OpenID provider said of a person when they signed in: the claim is one of the values, or
+/// a list that holds one of them. It is believed as long as the session lasts.
+/// Source: OpenID Connect Core 1.0, section 5.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OidcClaimRule {
+    /// Name of a provider in `spec.auth.oidc`.
+    #[schemars(length(min = 1, max = 63))]
+    pub provider: String,
+    /// Name of the claim in the ID token, such as `groups`.
+    #[schemars(length(min = 1, max = 255))]
+    pub claim: String,
+    /// Values of which one is enough. Numbers and truth values are written as text.
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 255)))]
+    pub values: Vec<String>,
+}
+
+/// The answer of a service of yours. It is asked by POST with JSON (`nonce`, `gate`, `rule`,
+/// `wallet`) and answers with JSON (`nonce`, `wallet`, `admit`) whose bytes are signed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WebhookRule {
+    /// Where to ask. Its host, with its port where that is written, must stand in
+    /// `spec.webhooks.hosts`.
+    #[schemars(length(max = 512), regex(pattern = r"^https?://[^/?#@]+(/[^#]*)?$"))]
+    pub url: String,
+    /// Ed25519 public key that answers are signed with: 64 hex digits.
+    #[schemars(length(min = 64, max = 64), regex(pattern = r"^[0-9a-f]{64}$"))]
+    pub public_key: String,
 }
 
 fn one() -> String {

@@ -319,7 +319,7 @@ pub async fn run(args: Seed) {
     }
     write_keys(&folder.join("keys"));
     let config: RoleConfig = serde_json::from_value(config(&folder, args.viewers)).unwrap();
-    let config = serde_yaml::to_string(&config).unwrap();
+    let config = serde_json::to_string_pretty(&config).unwrap();
     std::fs::write(folder.join("config.yaml"), config).unwrap();
     let gate = Gate {
         catalog: Sqlite3Catalog::open(&folder.join("catalog.db"))

@@ -39,6 +39,7 @@ async fn role(args: &Time) -> Arc<streaming::Streaming> {
         catalog: catalog.clone(),
         chain: Arc::new(chain),
         clock: clock.clone(),
+        outside: auth::Outside::nobody(),
         session_key: signer(),
         playback_key: signer(),
     };

@@ -15,6 +15,8 @@ use crate::ports::catalog::CatalogError;
 mod contents;
 #[path = "sql/library.rs"]
 mod library;
+#[path = "sql/machine_keys.rs"]
+mod machine_keys;
 #[path = "sql/outputs.rs"]
 mod outputs;
 #[path = "sql/plays.rs"]
@@ -25,6 +27,10 @@ mod rows;
 pub mod server;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/upload_parts.rs"]
+mod upload_parts;
+#[path = "sql/upload_turns.rs"]
+mod upload_turns;
 #[path = "sql/uploads.rs"]
 mod uploads;
 
@@ -32,7 +38,11 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 1] = [include_str!("postgres/schema_1.sql")];
+const SCHEMA: [&str; 3] = [
+    include_str!("postgres/schema_1.sql"),
+    include_str!("postgres/schema_uploads.sql"),
+    include_str!("postgres/schema_machine_keys.sql"),
+];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;
 /// Name of the lock under which the schema moves.

@@ -30,6 +30,7 @@ mod write_once;
 
 use credentials::Credentials;
 use failure::{Failure, explain};
+use write_once::Payload;
 
 /// Attempts of one operation, the first included.
 const ATTEMPTS: u32 = 3;
@@ -179,11 +180,17 @@ fn presigning(key: &ObjectKey, seconds: u32) -> Result<PresigningConfig, Objects
 #[async_trait]
 impl Objects for S3 {
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<Put, ObjectsError> {
-        let client = self.client("write", key)?;
-        match self.conditional(&client, key).await? {
-            true => self.put_once(&client, key, bytes).await,
-            false => self.look_and_put(&client, key, bytes).await,
-        }
+        self.put_payload(key, bytes.into()).await
+    }
+
+    async fn put_hashed(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        sha256: [u8; 32],
+    ) -> Result<Put, ObjectsError> {
+        let sha256 = Some(sha256);
+        self.put_payload(key, Payload { bytes, sha256 }).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError> {

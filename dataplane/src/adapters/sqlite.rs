@@ -17,6 +17,8 @@ use crate::ports::catalog::CatalogError;
 mod contents;
 #[path = "sql/library.rs"]
 mod library;
+#[path = "sql/machine_keys.rs"]
+mod machine_keys;
 #[path = "sql/outputs.rs"]
 mod outputs;
 #[path = "sql/plays.rs"]
@@ -25,6 +27,10 @@ mod plays;
 mod rows;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/upload_parts.rs"]
+mod upload_parts;
+#[path = "sql/upload_turns.rs"]
+mod upload_turns;
 #[path = "sql/uploads.rs"]
 mod uploads;
 
@@ -32,7 +38,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 9] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -40,6 +46,8 @@ const SCHEMA: [&str; 7] = [
     include_str!("sqlite/schema_keys.sql"),
     include_str!("sqlite/schema_library.sql"),
     include_str!("sqlite/schema_usage.sql"),
+    include_str!("sqlite/schema_uploads.sql"),
+    include_str!("sqlite/schema_machine_keys.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

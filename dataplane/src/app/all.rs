@@ -15,19 +15,23 @@ use tokio_util::task::TaskTracker;
 
 use super::AllArgs;
 use super::roles::{Adapters, Roles};
+use crate::adapters::access_webhook::HttpHooks;
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
+use crate::adapters::openid::OpenId;
 use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::s3::{Bucket, S3};
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
 use crate::config::{self, Keys};
 use crate::health::{self, Health};
+use crate::ports::Source;
 use crate::ports::catalog::Catalog;
 use crate::ports::objects::Objects;
 use crate::server::tls::Certificate;
 use crate::server::{Listener, serve};
+use crate::services::auth::Outside;
 
 /// Time between saying "not ready" and refusing connections, so that nobody is sent here any more.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -98,9 +102,17 @@ async fn adapters(
         catalog: catalog(&config.database).await?,
         chain: chain.clone(),
         moves: chain,
+        outside: outside(config, args).map_err(anyhow::Error::from_boxed)?,
         clock,
         audit: Arc::new(audit(config, &args.audit, keys, registry)?),
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
+    })
+}
+
+fn outside(config: &RoleConfig, args: &AllArgs) -> Result<Outside, Source> {
+    Ok(Outside {
+        providers: Arc::new(OpenId::new(&config.auth.oidc, &args.oidc_secrets)?),
+        hooks: Arc::new(HttpHooks::new(&config.webhooks, &config.public_url)?),
     })
 }
 

@@ -53,6 +53,8 @@ pub struct Adapters {
     pub chain: Arc<dyn Chain>,
     /// What moves on them.
     pub moves: Arc<dyn Moves>,
+    /// Providers and services of others.
+    pub outside: auth::Outside,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
     /// The time.
@@ -178,6 +180,7 @@ fn auth(
         catalog: on.catalog.clone(),
         chain: on.chain.clone(),
         clock: on.clock.clone(),
+        outside: on.outside.clone(),
         session_key: keys.session.clone(),
         playback_key: keys.playback.clone(),
     };
@@ -221,6 +224,7 @@ fn upload(
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
         max_upload_bytes: config.limits.max_upload_bytes,
+        limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
     };

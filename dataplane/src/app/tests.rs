@@ -10,6 +10,7 @@ use axum::response::Response;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
 use streamgate_contract::audit::AuditMode;
+use streamgate_contract::config::RoleConfig;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -23,14 +24,19 @@ use crate::adapters::system_clock::SystemClock;
 use crate::config::Keys;
 use crate::health::Health;
 use crate::layers::client_address::Peer;
-use crate::services::auth::fixture;
+use crate::services::auth::{Outside, fixture};
+
+mod tokens;
 
 type Listener = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
 struct Process {
     registry: Registry,
+    catalog: Arc<Sqlite3Catalog>,
+    objects: Arc<Filesystem>,
     public: Listener,
     internal: Listener,
+    roles: Roles,
     _health: Arc<Health>,
     _folder: tempfile::TempDir,
 }
@@ -53,10 +59,15 @@ fn keys() -> Keys {
 }
 
 async fn process() -> Process {
+    let config = fixture::config("http://127.0.0.1:9", 1);
+    process_with(config, Outside::nobody(), "http://127.0.0.1:9").await
+}
+
+/// A process of this configuration with a Kubernetes API at `cluster`.
+async fn process_with(mut config: RoleConfig, outside: Outside, cluster: &str) -> Process {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::new();
-    let mut config = fixture::config("http://127.0.0.1:9", 1);
     config.limits.requests_per_second = 1_000_000;
     config.limits.request_burst = 1_000_000;
     config.audit.mode = AuditMode::Batch;
@@ -69,24 +80,29 @@ async fn process() -> Process {
     let clock = Arc::new(SystemClock);
     let chain = Ethereum::new(&config.chains, clock.clone(), &registry);
     let chain = Arc::new(chain.unwrap());
-    let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+    let cluster = kube::Config::new(cluster.parse().unwrap());
+    let objects = Arc::new(Filesystem::open(folder.path().join("objects")).unwrap());
     let on = Adapters {
-        objects: Arc::new(Filesystem::open(folder.path().join("objects")).unwrap()),
+        objects: objects.clone(),
         catalog: catalog.clone(),
         chain: chain.clone(),
         moves: chain,
+        outside,
         clock,
         audit: Arc::new(audit.unwrap()),
-        client: kube::Client::try_from(nowhere).unwrap(),
+        client: kube::Client::try_from(cluster).unwrap(),
     };
     let roles = Roles::new(on, &config, &keys, &registry).unwrap();
     let read = super::figures(&registry, folder.path()).unwrap();
-    let health = Health::new(catalog, roles.streaming(), registry.clone(), read).unwrap();
+    let health = Health::new(catalog.clone(), roles.streaming(), registry.clone(), read).unwrap();
     let (public, internal) = roles
         .routes(&config, &keys, &registry, health.clone())
         .unwrap();
     Process {
         registry,
+        catalog,
+        objects,
+        roles,
         public: Listener::new(public),
         internal: Listener::new(internal),
         _health: health,

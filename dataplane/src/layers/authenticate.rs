@@ -14,6 +14,8 @@ use crate::error::{Kind, Problem};
 use crate::ports::chain::Wallet;
 use crate::ports::identity::{Identities, IdentityError, Principal};
 
+/// Begins every key of a machine, so that scanners for leaked secrets know it.
+pub const KEY_PREFIX: &str = "sgk_";
 /// Name of the cookie of a viewing, which is kept to the path of one content.
 pub const PLAYBACK_COOKIE: &str = "__Secure-playback";
 /// Name of the session cookie; the prefix makes browsers keep it to this host and to TLS.
@@ -100,9 +102,10 @@ pub fn refusal(error: &IdentityError) -> Problem {
     }
 }
 
-/// The session token of a request.
+/// The session token of a request. Keys of machines are no cookies.
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
-    bearer(headers).or_else(|| cookie(headers, SESSION_COOKIE))
+    let kept = || cookie(headers, SESSION_COOKIE).filter(|token| !token.starts_with(KEY_PREFIX));
+    bearer(headers).or_else(kept)
 }
 
 /// The token of `Authorization: Bearer`.

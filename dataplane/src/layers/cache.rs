@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::authenticate::Caller;
-use crate::ports::chain::Wallet;
+use crate::ports::identity::Principal;
 
 /// Bytes of all answers kept.
 const CAPACITY: u64 = 16 << 20;
@@ -21,7 +21,8 @@ const LARGEST: usize = 256 << 10;
 /// No answer is kept longer.
 const LONGEST: Duration = Duration::from_secs(300);
 
-type Key = (Option<Wallet>, String);
+/// Who asked, with their rights: a key may act for a wallet with fewer rights than it has.
+type Key = (Option<Principal>, String);
 
 #[derive(Clone)]
 struct Kept {
@@ -49,8 +50,8 @@ pub async fn cache(State(answers): State<Arc<Answers>>, request: Request, next: 
         return next.run(request).await;
     }
     let caller = request.extensions().get::<Caller>();
-    let wallet = caller.and_then(|c| c.known()).map(|p| p.wallet);
-    let key = (wallet, request.uri().to_string());
+    let who = caller.and_then(|c| c.known());
+    let key = (who, request.uri().to_string());
     if let Some(kept) = answers.0.get(&key).await
         && kept.until > Instant::now()
         && !request.headers().contains_key(header::IF_NONE_MATCH)

@@ -48,13 +48,19 @@ impl Key {
         }
     }
 
-    /// A wallet, by the first sixteen bytes of a hash that nobody can choose, and its chain.
+    /// A wallet, by sixteen bytes that nobody can choose, and its chain.
     pub fn wallet(wallet: Wallet) -> Self {
+        let (bytes, chain): (&[u8], u64) = match &wallet {
+            Wallet::Key(address) => (address, 0),
+            Wallet::Contract { address, chain_id } => (address, *chain_id),
+            Wallet::Solana(key) => (key, 0),
+            Wallet::Person(hash) => (hash, 0),
+        };
         let word = |at: usize| {
-            let word = wallet.address[at..at + 8].try_into();
+            let word = bytes.get(at..at + 8).and_then(|w| w.try_into().ok());
             word.map_or(0, u64::from_be_bytes)
         };
-        Self([word(0), word(8) ^ wallet.chain.unwrap_or(0)])
+        Self([word(0), word(8) ^ chain])
     }
 }
 

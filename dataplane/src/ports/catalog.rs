@@ -6,18 +6,22 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
-use streamgate_contract::{ContentId, OutputId, TrackId, UploadId};
+use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::Source;
 use super::clock::UnixSeconds;
 
 pub mod library;
+mod machine_keys;
 pub mod plays;
 #[cfg(test)]
 pub mod suite;
+pub mod uploads;
 
 use library::Library;
+pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
+pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -112,60 +116,6 @@ pub struct Segment {
     pub head_bytes: Option<u64>,
 }
 
-/// An upload in work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upload {
-    /// Identifier.
-    pub id: UploadId,
-    /// Wallet of the uploader, lower case.
-    pub owner: String,
-    /// Bytes announced.
-    pub length: u64,
-    /// Title and rule for the content it becomes, as JSON.
-    pub metadata: String,
-    /// When it was begun.
-    pub created_at: UnixSeconds,
-    /// Its parts, in order.
-    pub parts: Vec<UploadPart>,
-    /// Content it became.
-    pub content: Option<ContentId>,
-}
-
-impl Upload {
-    /// Bytes received.
-    pub fn offset(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum()
-    }
-
-    /// Keys of the objects that make the upload, in order.
-    pub fn part_keys(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().map(|part| part.key.as_str())
-    }
-
-    /// Number of the part that comes next.
-    pub fn next_part(&self) -> u32 {
-        u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A stored part of an upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UploadPart {
-    /// Key of its object.
-    pub key: String,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// A job to be made for a finished upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxEntry {
-    /// The upload to transcode.
-    pub upload: UploadId,
-    /// The content that gets the output.
-    pub content: ContentId,
-}
-
 /// Contents as other roles need them.
 #[async_trait]
 pub trait Contents: Send + Sync {
@@ -223,40 +173,6 @@ pub trait Outputs: Send + Sync {
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }
 
-/// Uploads and the outbox that turns them into jobs.
-#[async_trait]
-pub trait Uploads: Send + Sync {
-    /// Adds an upload.
-    async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError>;
-    /// One upload.
-    async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError>;
-    /// Appends a stored part; a conflict when another part took the place `number`.
-    async fn append_part(
-        &self,
-        id: &UploadId,
-        number: u32,
-        part: &UploadPart,
-    ) -> Result<(), CatalogError>;
-    /// Puts a longer part in the place of the last one; a conflict when the last one is no longer
-    /// the object `key`.
-    async fn replace_last_part(
-        &self,
-        id: &UploadId,
-        key: &str,
-        part: &UploadPart,
-    ) -> Result<(), CatalogError>;
-    /// Every upload that has become no content yet, oldest first.
-    async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError>;
-    /// Forgets an upload that is not complete.
-    async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError>;
-    /// Makes the content and the outbox entry in one transaction; harmless when repeated.
-    async fn complete_upload(&self, id: &UploadId, content: &Content) -> Result<(), CatalogError>;
-    /// Oldest entries of the outbox.
-    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxEntry>, CatalogError>;
-    /// Takes an entry out; harmless when repeated.
-    async fn outbox_done(&self, upload: &UploadId) -> Result<(), CatalogError>;
-}
-
 /// Challenges, ended sessions and the revocation epoch.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -280,6 +196,6 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions {}
+pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
 
-impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions> Catalog for T {}
+impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}

@@ -1,98 +1,18 @@
 //! Blockchains, as far as gates need them: does this account have what a rule asks for, and at
 //! which block was that so.
 
-use std::fmt;
-use std::str::FromStr;
-
 use async_trait::async_trait;
 use streamgate_contract::rules::Check;
 
 use super::Source;
 use super::clock::UnixSeconds;
-use crate::validation::address::{self, InvalidAddress};
 
 pub mod moves;
 #[cfg(test)]
 pub mod suite;
+mod wallet;
 
-/// Who acts on a chain. An account that signs with its own key is the same on every EVM chain; a
-/// contract is only what it is on its own chain, since somebody else may own its address elsewhere.
-/// Written `0x` and 40 lower-case hex digits, a contract with its chain before that: `eip155:1:0x…`.
-/// Source: CAIP-10.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Wallet {
-    /// Its address.
-    pub address: [u8; 20],
-    /// EIP-155 id of the chain it is a contract of; `None` when it signs with a key.
-    pub chain: Option<u64>,
-}
-
-impl Wallet {
-    /// An account that signs with its own key.
-    pub const fn of_key(address: [u8; 20]) -> Self {
-        Self {
-            address,
-            chain: None,
-        }
-    }
-
-    /// A contract on a chain.
-    pub const fn of_contract(address: [u8; 20], chain_id: u64) -> Self {
-        Self {
-            address,
-            chain: Some(chain_id),
-        }
-    }
-}
-
-/// A text that is no wallet.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("address {text:?} {why}; for a contract wallet write eip155:CHAIN:0x…")]
-pub struct InvalidWallet {
-    text: String,
-    why: InvalidAddress,
-}
-
-impl FromStr for Wallet {
-    type Err = InvalidWallet;
-
-    fn from_str(text: &str) -> Result<Self, InvalidWallet> {
-        let refused = |why| InvalidWallet {
-            text: text.chars().take(50).collect(),
-            why,
-        };
-        let invalid = || refused(InvalidAddress::Form);
-        let (chain, address) = match text.strip_prefix("eip155:") {
-            Some(rest) => {
-                let (id, address) = rest.split_once(':').ok_or_else(invalid)?;
-                let chain: u64 = id.parse().map_err(|_| invalid())?;
-                // One text for one wallet: no sign, no leading zero.
-                if chain.to_string() != id {
-                    return Err(invalid());
-                }
-                (Some(chain), address)
-            }
-            None => (None, text),
-        };
-        let address = address::evm(address).map_err(refused)?;
-        Ok(Self { address, chain })
-    }
-}
-
-impl fmt::Display for Wallet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(chain) = self.chain {
-            write!(f, "eip155:{chain}:")?;
-        }
-        write!(f, "0x{}", hex::encode(self.address))
-    }
-}
-
-impl fmt::Debug for Wallet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+pub use wallet::{InvalidWallet, Wallet};
 
 /// A block that a decision rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use super::chain::Wallet;
 use super::clock::UnixSeconds;
 
 /// Somebody who is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The wallet that signed in.
     pub wallet: Wallet,
@@ -79,7 +79,7 @@ pub struct Viewer {
     pub wallet: Wallet,
     /// The session it signed in to.
     pub session: String,
-    /// Roots of Merkle trees that the wallet was proven to be in.
+    /// What was proven of it: roots of Merkle trees it is in, claims of its OpenID provider.
     pub proven: Vec<String>,
 }
 

@@ -122,6 +122,15 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, Source>>;
 pub trait Objects: Send + Sync {
     /// Writes an object unless the key has one; durable when it returns.
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<Put, ObjectsError>;
+    /// The same for bytes whose SHA-256 is known: a store that checks one need not compute another.
+    async fn put_hashed(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        _sha256: [u8; 32],
+    ) -> Result<Put, ObjectsError> {
+        self.put(key, bytes).await
+    }
     /// Writes an object out of a stream unless the key has one; when the stream ends with an
     /// error there is no object. A store that cannot stream holds the bytes in memory.
     async fn put_stream(&self, key: &ObjectKey, body: ByteStream) -> Result<Put, ObjectsError> {

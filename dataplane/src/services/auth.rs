@@ -1,6 +1,7 @@
-//! Role `auth`: signs people in with their wallet, ends sessions, decides who may watch what and
-//! makes playback handles.
+//! Role `auth`: signs people in, ends sessions, decides who may watch what and makes playback
+//! handles.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use moka::future::Cache;
@@ -19,9 +20,13 @@ mod error;
 mod evaluate;
 mod examine;
 pub mod http;
+mod machines;
 mod merkle;
 mod metrics;
+mod openid;
+mod outside;
 mod playback;
+mod proofs;
 mod revocations;
 mod rules;
 mod sessions;
@@ -33,11 +38,14 @@ mod watch;
 
 pub use dry_run::DryRun;
 pub use error::AuthError;
+pub use machines::{Scopes, Wish};
+pub use outside::Outside;
 pub use playback::Playback;
-pub use sessions::Profile;
-pub use sign_in::{Challenge, SignedIn};
+pub use sessions::{Means, Profile};
+pub use sign_in::{Browser, Challenge, SignedIn};
 
 use examine::Said;
+use machines::Machines;
 use metrics::Metrics;
 use revocations::Revocations;
 
@@ -54,6 +62,8 @@ pub struct Parts {
     pub chain: Arc<dyn Chain>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who else is asked.
+    pub outside: Outside,
     /// Signs sessions.
     pub session_key: Signer,
     /// Signs playback handles.
@@ -65,6 +75,7 @@ pub struct Auth {
     catalog: Arc<dyn Catalog>,
     chain: Arc<dyn Chain>,
     clock: Arc<dyn Clock>,
+    outside: Outside,
     session_key: Signer,
     playback_key: Signer,
     public_url: String,
@@ -72,13 +83,16 @@ pub struct Auth {
     /// What viewings are held to.
     viewings: PlaybackSettings,
     people: People,
+    creators: HashSet<Wallet>,
+    admins: HashSet<Wallet>,
+    machines: Machines,
     chain_ids: Vec<u64>,
     /// There is a chain to ask what an account is.
     asks_chains: bool,
     rules: Rules,
     rules_hash: String,
     default_rule: Option<String>,
-    /// What chains said, by who was asked about and what.
+    /// What chains and services said, by who was asked about and what.
     answers: Cache<(Wallet, Check), Said>,
     /// What has ended answers and grants.
     revocations: Revocations,
@@ -101,12 +115,16 @@ impl Auth {
             catalog: parts.catalog,
             chain: parts.chain,
             clock: parts.clock,
+            outside: parts.outside,
             session_key: parts.session_key,
             playback_key: parts.playback_key,
             public_url: config.public_url.clone(),
             settings: config.auth.clone(),
             viewings: config.playback.clone(),
-            people: lower_case(&config.people),
+            people: config.people.clone(),
+            creators: wallets(&config.people.creators),
+            admins: wallets(&config.people.admins),
+            machines: Machines::default(),
             chain_ids: chain_ids(&config.chains),
             asks_chains: !config.chains.is_empty(),
             rules: Rules::new(&config.rules),
@@ -135,12 +153,15 @@ fn chain_ids(chains: &[config::Chain]) -> Vec<u64> {
     }
 }
 
-fn lower_case(people: &People) -> People {
-    let lower = |list: &[String]| list.iter().map(|w| w.to_ascii_lowercase()).collect();
-    People {
-        creators: lower(&people.creators),
-        admins: lower(&people.admins),
-    }
+/// Wallets that a list names. What is none names nobody, so it gives no rights.
+fn wallets(list: &[String]) -> HashSet<Wallet> {
+    let read = |text: &String| {
+        let wallet: Result<Wallet, _> = text.parse();
+        wallet
+            .map_err(|error| tracing::warn!(%error, "spec.people names no wallet"))
+            .ok()
+    };
+    list.iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -2,45 +2,54 @@
 //! bytes are there it becomes a content and an outbox entry in one transaction.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use streamgate_contract::UploadId;
 use streamgate_contract::rules::GateRule;
-use streamgate_contract::{ContentId, UploadId};
+use streamgate_contract::uploads::UploadLimits;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ports::catalog::{CatalogError, Content, ContentState, Upload, Uploads};
+use crate::pace::Paces;
+use crate::ports::catalog::CatalogError;
+use crate::ports::catalog::uploads::{Release, Upload, UploadKind, Uploads};
 use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::identity::Principal;
 use crate::ports::objects::Objects;
 
+mod begin;
+mod buffers;
+pub mod checksum;
 pub mod error;
+pub mod events;
+mod finish;
 pub mod http;
+mod media;
 pub mod metadata;
 mod metrics;
+mod parts;
+mod quota;
 mod receive;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod tidy;
 mod turns;
 
+pub use begin::Creation;
+use buffers::{BUFFERS, Buffers};
 use error::UploadError;
 use metadata::Metadata;
 pub use receive::Body;
-use receive::{MAX_UPLOAD_BYTES, Receiver};
-use turns::{Release, Turns};
-
-/// Life of an upload that is not finished.
-const LIFE_SECONDS: i64 = 7 * 24 * 3600;
-/// Longest wait for a writer that was asked to stop: it may be storing a part.
-const PATIENCE: Duration = Duration::from_secs(10);
+use receive::{Ports, Receiver};
+use turns::Turns;
 
 /// What the role needs of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Most bytes of one upload.
     pub max_upload_bytes: u64,
+    /// What uploads are held to besides.
+    pub limits: UploadLimits,
     /// Rules that contents may name.
     pub rules: Vec<GateRule>,
     /// Rule of contents that name none.
@@ -60,11 +69,10 @@ pub struct Status {
 
 /// The role.
 pub struct UploadService {
-    objects: Arc<dyn Objects>,
-    uploads: Arc<dyn Uploads>,
+    on: Ports,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    metrics: metrics::Metrics,
+    paces: Paces,
     turns: Arc<Turns>,
     /// Bodies are received in tasks of their own: the server drops a request's future when its
     /// connection ends, and what has arrived must still be stored then.
@@ -85,49 +93,19 @@ impl UploadService {
         registry: &prometheus::Registry,
     ) -> prometheus::Result<Self> {
         Ok(Self {
-            objects,
-            uploads,
+            turns: Arc::new(Turns::new(uploads.clone())),
+            on: Ports {
+                objects,
+                uploads,
+                buffers: Buffers::new(BUFFERS),
+                metrics: metrics::Metrics::new(registry)?,
+            },
             clock,
+            paces: Paces::new(settings.limits.bytes_per_second),
             settings,
-            metrics: metrics::Metrics::new(registry)?,
-            turns: Arc::new(Turns::new(PATIENCE)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
-    }
-
-    /// Most bytes of one upload.
-    pub fn max_bytes(&self) -> u64 {
-        self.settings.max_upload_bytes.min(MAX_UPLOAD_BYTES)
-    }
-
-    /// Begins an upload of `length` bytes.
-    ///
-    /// # Errors
-    /// When the caller may not upload, or length or metadata are not accepted.
-    pub async fn create(
-        &self,
-        who: Principal,
-        length: u64,
-        metadata: Metadata,
-    ) -> Result<Status, UploadError> {
-        if !(who.creator || who.admin) {
-            return Err(UploadError::CreatorRequired);
-        }
-        self.check_length(length)?;
-        self.check_rule(metadata.rule.as_deref())?;
-        let upload = Upload {
-            id: new_id()?,
-            owner: who.wallet.to_string(),
-            length,
-            metadata: serde_json::to_string(&metadata).map_err(UploadError::Unreadable)?,
-            created_at: self.clock.now(),
-            parts: Vec::new(),
-            content: None,
-        };
-        self.uploads.create_upload(&upload).await?;
-        self.metrics.created.inc();
-        status(upload)
     }
 
     /// Where the upload stands. A request that is still writing to it is ended first: who asks
@@ -137,12 +115,16 @@ impl UploadService {
     /// When there is no such upload for the caller.
     pub async fn resume(&self, who: Principal, id: &UploadId) -> Result<Status, UploadError> {
         self.load(who, id).await?;
-        let turn = self.turns.take(id, Release::Keep).await;
+        // A writer that does not stop is told of by the offset it has reached.
+        let settled = match self.turns.settle(id).await {
+            Err(UploadError::Busy | UploadError::Complete) => false,
+            other => other.map(|()| true)?,
+        };
         let mut upload = self.load(who, id).await?;
-        if turn.is_some() {
+        if settled {
             self.finish(&mut upload).await?;
         }
-        status(upload)
+        self.status(upload)
     }
 
     /// What is known about the upload; disturbs nobody.
@@ -150,7 +132,7 @@ impl UploadService {
     /// # Errors
     /// When there is no such upload for the caller.
     pub async fn describe(&self, who: Principal, id: &UploadId) -> Result<Status, UploadError> {
-        status(self.load(who, id).await?)
+        self.status(self.load(who, id).await?)
     }
 
     /// Appends a body. Goes on when the caller is gone, until what has arrived is
@@ -171,31 +153,6 @@ impl UploadService {
         task.await.map_err(UploadError::Died)?
     }
 
-    /// Appends the body that came with the creation. What stops it later than its first byte is
-    /// told by the offset: the client has its upload and goes on.
-    ///
-    /// # Errors
-    /// When the body is longer than the upload.
-    pub async fn begin(
-        self: &Arc<Self>,
-        who: Principal,
-        created: Status,
-        body: Body,
-    ) -> Result<Status, UploadError> {
-        let id = created.upload.id;
-        match self.append(who, id.clone(), body).await {
-            Err(too_long @ UploadError::TooLong { .. }) => {
-                self.terminate(who, &id).await?;
-                Err(too_long)
-            }
-            Err(error) => {
-                tracing::warn!(upload = %id, %error, "the body of a creation was not taken whole");
-                self.describe(who, &id).await
-            }
-            done => done,
-        }
-    }
-
     async fn append_here(
         &self,
         who: Principal,
@@ -203,16 +160,52 @@ impl UploadService {
         body: Body,
     ) -> Result<Status, UploadError> {
         // Looked at before the turn is taken: a mistaken request stops nobody.
-        fits(&self.load(who, id).await?, &body)?;
-        let turn = self.turns.take(id, Release::Forget).await;
-        let mut turn = turn.ok_or(UploadError::Busy)?;
+        self.fits(&self.load(who, id).await?, &body)?;
+        let mut turn = self.turns.take(id, Release::Forget).await?;
+        let outcome = self.append_in_turn(who, id, body, &mut turn).await;
+        turn.leave().await;
+        if let Err(UploadError::NotMedia) = outcome {
+            // Nothing of it is worth keeping.
+            self.forget(id).await?;
+        }
+        outcome
+    }
+
+    async fn append_in_turn(
+        &self,
+        who: Principal,
+        id: &UploadId,
+        body: Body,
+        turn: &mut turns::Turn,
+    ) -> Result<Status, UploadError> {
         let mut upload = self.load(who, id).await?;
-        fits(&upload, &body)?;
-        let (objects, uploads) = (&*self.objects, &*self.uploads);
-        let receiver = Receiver::open(objects, uploads, &self.metrics, &mut upload).await?;
-        receiver.receive(body, &mut turn, &self.stopping).await?;
+        let allowed = self.fits(&upload, &body)?;
+        let most = self.within_quota(&upload, allowed).await?;
+        if body.length.is_some_and(|length| length > most) {
+            return Err(UploadError::Quota { limit: most });
+        }
+        if let Some(length) = body.length.filter(|_| upload.length.is_none()) {
+            self.on.uploads.set_upload_length(id, length).await?;
+            upload.length = Some(length);
+        }
+        let completes = body.completes && upload.length.is_none();
+        let pace = self.paces.of(&upload.owner).await;
+        let receiver = Receiver::open(&self.on, turn, &mut upload, most, pace);
+        let received = receiver.receive(body, &self.stopping).await;
+        received.map_err(|error| match error {
+            UploadError::TooLong { length } if length < allowed => {
+                UploadError::Quota { limit: length }
+            }
+            other => other,
+        })?;
+        if completes {
+            let length = upload.offset();
+            self.check_length(length)?;
+            self.on.uploads.set_upload_length(id, length).await?;
+            upload.length = Some(length);
+        }
         self.finish(&mut upload).await?;
-        status(upload)
+        self.status(upload)
     }
 
     /// Ends an unfinished upload and removes its parts.
@@ -221,91 +214,81 @@ impl UploadService {
     /// When there is no such upload for the caller, or it is complete.
     pub async fn terminate(&self, who: Principal, id: &UploadId) -> Result<(), UploadError> {
         unfinished(&self.load(who, id).await?)?;
-        let turn = self.turns.take(id, Release::Forget).await;
-        let _turn = turn.ok_or(UploadError::Busy)?;
+        let _turn = self.turns.take(id, Release::Forget).await?;
         unfinished(&self.load(who, id).await?)?;
         self.forget(id).await?;
-        self.metrics.terminated.inc();
+        self.on.metrics.terminated.inc();
         Ok(())
-    }
-
-    /// Turns a whole upload into a content; harmless when it is one already or not whole yet.
-    async fn finish(&self, upload: &mut Upload) -> Result<(), UploadError> {
-        if upload.content.is_some() || upload.offset() < upload.length {
-            return Ok(());
-        }
-        let content = self.content(upload)?;
-        self.uploads.complete_upload(&upload.id, &content).await?;
-        self.metrics.completed.inc();
-        upload.content = Some(content.id);
-        self.remove_strays(upload).await;
-        Ok(())
-    }
-
-    fn content(&self, upload: &Upload) -> Result<Content, UploadError> {
-        let metadata: Metadata = read(upload)?;
-        let rule = metadata.rule.clone();
-        Ok(Content {
-            id: content_id(&upload.id)?,
-            title: metadata.title().to_owned(),
-            owner: upload.owner.clone(),
-            rule: rule.or_else(|| self.settings.default_rule.clone()),
-            state: ContentState::Processing,
-            current_output: None,
-        })
     }
 
     /// The upload, if it is the caller's to see.
     async fn load(&self, who: Principal, id: &UploadId) -> Result<Upload, UploadError> {
-        let upload = match self.uploads.upload(id).await {
+        let upload = match self.on.uploads.upload(id).await {
             Err(CatalogError::NotFound { .. }) => return Err(UploadError::NotFound),
             other => other?,
         };
         if !who.admin && upload.owner != who.wallet.to_string() {
             return Err(UploadError::NotFound);
         }
-        if expired(&upload, self.clock.now()) {
+        if self.expired(&upload, self.clock.now()) {
             return Err(UploadError::Expired);
         }
         Ok(upload)
     }
 
-    fn check_length(&self, length: u64) -> Result<(), UploadError> {
-        match length {
-            0 => Err(UploadError::Empty),
-            _ if length > self.max_bytes() => {
-                let limit = self.max_bytes();
-                Err(UploadError::TooLarge { limit })
+    /// Most bytes the upload may have, if the body begins where it stands and ends there or before.
+    fn fits(&self, upload: &Upload, body: &Body) -> Result<u64, UploadError> {
+        if let UploadKind::Joined(_) = upload.kind {
+            return Err(UploadError::Joined);
+        }
+        let offset = upload.offset();
+        if body.offset != offset {
+            return Err(UploadError::WrongOffset { offset });
+        }
+        let most = match (upload.length, body.length) {
+            (Some(known), Some(told)) if known != told => {
+                return Err(UploadError::OtherLength { length: known });
             }
-            _ => Ok(()),
+            (Some(known), _) => known,
+            (None, Some(told)) => {
+                self.check_length(told)?;
+                told
+            }
+            (None, None) => self.max_bytes(),
+        };
+        match body.announced {
+            Some(bytes) if bytes > most.saturating_sub(offset) => {
+                Err(UploadError::TooLong { length: most })
+            }
+            _ if offset > most => Err(UploadError::TooLong { length: most }),
+            _ => Ok(most),
         }
     }
 
-    fn check_rule(&self, rule: Option<&str>) -> Result<(), UploadError> {
-        let names = self.settings.rules.iter().map(|rule| rule.name.as_str());
-        match rule {
-            Some(rule) if !names.clone().any(|name| name == rule) => {
-                Err(UploadError::UnknownRule {
-                    rule: rule.to_owned(),
-                    known: names.collect::<Vec<_>>().join(", "),
-                })
-            }
-            _ => Ok(()),
-        }
+    /// A whole upload is not expired: it only waits to become a content. A piece may wait in vain.
+    fn expired(&self, upload: &Upload, now: UnixSeconds) -> bool {
+        let waits = upload.kind == UploadKind::Whole && upload.is_whole();
+        upload.content.is_none() && !waits && now >= self.expiry(upload)
     }
-}
 
-/// Does the body begin where the upload stands and end where it ends or before?
-fn fits(upload: &Upload, body: &Body) -> Result<(), UploadError> {
-    let (offset, length) = (upload.offset(), upload.length);
-    if body.offset != offset {
-        return Err(UploadError::WrongOffset { offset });
+    fn expiry(&self, upload: &Upload) -> UnixSeconds {
+        let life = i64::from(self.settings.limits.life_hours) * 3_600;
+        upload.created_at.saturating_add(life)
     }
-    match body.announced {
-        Some(bytes) if bytes > length.saturating_sub(offset) => {
-            Err(UploadError::TooLong { length })
-        }
-        _ => Ok(()),
+
+    /// Seconds an upload has left; `None` for one that is finished.
+    pub fn seconds_left(&self, status: &Status) -> Option<u64> {
+        let left = status.expires.saturating_sub(self.clock.now());
+        let unfinished = status.upload.content.is_none();
+        unfinished.then(|| u64::try_from(left).unwrap_or_default())
+    }
+
+    fn status(&self, upload: Upload) -> Result<Status, UploadError> {
+        Ok(Status {
+            metadata: read(&upload)?,
+            expires: self.expiry(&upload),
+            upload,
+        })
     }
 }
 
@@ -316,34 +299,8 @@ fn unfinished(upload: &Upload) -> Result<(), UploadError> {
     }
 }
 
-/// A whole upload is not expired: it only waits to become a content.
-fn expired(upload: &Upload, now: UnixSeconds) -> bool {
-    let whole = upload.content.is_some() || upload.offset() == upload.length;
-    !whole && now >= upload.created_at.saturating_add(LIFE_SECONDS)
-}
-
-fn status(upload: Upload) -> Result<Status, UploadError> {
-    Ok(Status {
-        metadata: read(&upload)?,
-        expires: upload.created_at.saturating_add(LIFE_SECONDS),
-        upload,
-    })
-}
-
 fn read(upload: &Upload) -> Result<Metadata, UploadError> {
     serde_json::from_str(&upload.metadata).map_err(UploadError::Unreadable)
-}
-
-fn new_id() -> Result<UploadId, UploadError> {
-    let id = format!("{:032x}", rand::random::<u128>());
-    id.parse().map_err(internal)
-}
-
-/// The content an upload becomes: always the same, and nothing that tells the upload's id.
-fn content_id(upload: &UploadId) -> Result<ContentId, UploadError> {
-    let digest = Sha256::digest(format!("content of upload {upload}"));
-    let id = format!("c{}", &hex::encode(digest)[..24]);
-    id.parse().map_err(internal)
 }
 
 fn internal(error: streamgate_contract::ids::InvalidId) -> UploadError {

@@ -5,6 +5,7 @@ use streamgate_contract::{ContentId, OutputId};
 
 use super::Claims;
 use crate::ports::chain::Wallet;
+use crate::ports::clock::UnixSeconds;
 
 /// A session: who signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,12 @@ pub struct Session {
     pub sub: Wallet,
     /// The session, so that it can be ended.
     pub jti: String,
+    /// When its person signed in; a session that is renewed keeps it.
+    #[serde(default)]
+    pub auth_time: UnixSeconds,
+    /// What the sign-in proved besides the wallet, as rules name it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<String>,
 }
 
 impl Claims for Session {
@@ -35,8 +42,9 @@ pub struct Viewing {
     pub output: OutputId,
     /// Hash of the rules it was granted under.
     pub rules: String,
-    /// Roots of Merkle trees that the wallet was proven to be in. That stays true, so it need not
-    /// be shown again with every lease; whether a rule still names the root is asked anew.
+    /// What was proven of the wallet: roots of Merkle trees it is in, claims of its OpenID
+    /// provider. That need not be shown again with every lease; whether a rule still names it is
+    /// asked anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proven: Vec<String>,
     /// Where alone it may be used.

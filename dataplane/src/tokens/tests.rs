@@ -14,7 +14,13 @@ const NOW: UnixSeconds = 1_000;
 fn session() -> Token<Session> {
     let sub = Wallet::of_key([7; 20]);
     let jti = "one".to_owned();
-    Token::new(GATE, NOW, NOW + 60, Session { sub, jti })
+    let claims = Session {
+        sub,
+        jti,
+        auth_time: NOW,
+        proven: Vec::new(),
+    };
+    Token::new(GATE, NOW, NOW + 60, claims)
 }
 
 fn viewing() -> Token<Viewing> {

@@ -52,6 +52,12 @@ impl SolanaAddress {
     }
 }
 
+impl From<[u8; 32]> for SolanaAddress {
+    fn from(address: [u8; 32]) -> Self {
+        Self(address)
+    }
+}
+
 impl FromStr for SolanaAddress {
     type Err = InvalidSolanaAddress;
 

@@ -41,6 +41,9 @@ pub struct Gate {
     _folder: tempfile::TempDir,
 }
 
+/// SHA-256 of the word `secret`, which the sign-in shows.
+const BINDING: &str = "K7gNU3sdo-OL0wNhqoVWhr3g6s1xYv72ol_pe_Unols";
+
 /// The wallet that owns the content.
 fn wallet() -> k256::ecdsa::SigningKey {
     k256::ecdsa::SigningKey::from_slice(&[1; 32]).unwrap()
@@ -115,6 +118,7 @@ impl Gate {
                 Ethereum::new(&config.chains, Arc::new(SystemClock), &registry).unwrap(),
             ),
             clock: Arc::new(SystemClock),
+            outside: auth::Outside::nobody(),
             session_key: signer(1),
             playback_key,
         };
@@ -209,13 +213,17 @@ impl Gate {
     /// Signs the owner in and asks for playback; the URL of the master playlist.
     pub async fn playback(&self) -> String {
         let challenge = self
-            .post("auth/challenge", "", json!({"address": owner()}))
+            .post(
+                "auth/challenge",
+                "",
+                json!({"address": owner(), "binding": BINDING}),
+            )
             .await;
         let message = challenge["message"].as_str().unwrap();
         let hash = eip191_hash_message(message);
         let signature = wallet().sign_prehash_recoverable(hash.as_slice()).unwrap();
         let signature = hex::encode(Signature::from(signature).as_bytes());
-        let login = json!({"message": message, "signature": format!("0x{signature}")});
+        let login = json!({"message": message, "signature": format!("0x{signature}"), "verifier": "secret"});
         let session = self.post("auth/login", "", login).await;
         let token = session["token"].as_str().unwrap();
         self.sessions.lock().unwrap().push(token.to_owned());

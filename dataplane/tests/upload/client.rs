@@ -90,6 +90,31 @@ impl Tus {
         (stream, sent.len().saturating_sub(head.len()))
     }
 
+    /// Sends a request as it is and reads what is answered until the connection ends.
+    pub async fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer));
+        read.await.unwrap().unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Sends a request without reading its answer to the end: what came first, and the connection.
+    pub async fn told_of(&self, request: Vec<u8>) -> (String, TcpStream) {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(&request).await.unwrap();
+        let mut told = [0; 512];
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut told));
+        let read = read.await.unwrap().unwrap();
+        (String::from_utf8_lossy(&told[..read]).into_owned(), stream)
+    }
+
+    /// Host and port of the server.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends all of `rest` and returns the status.
     pub async fn patch(&self, path: &str, offset: usize, rest: &[u8]) -> String {
         let (mut stream, _) = self.patch_in_part(path, offset, rest, usize::MAX).await;
@@ -102,6 +127,22 @@ impl Tus {
             .take(3)
             .collect()
     }
+}
+
+/// What a refused request was answered: status and reason.
+pub async fn reason(answer: Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    let body = answer.bytes().await.unwrap();
+    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let reason = problem["reason"].as_str().unwrap_or_default();
+    (status, reason.to_owned())
+}
+
+/// Bytes that begin as a video does.
+pub fn video(length: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..length).map(|n| (n * 31 % 251) as u8).collect();
+    bytes[..8].copy_from_slice(b"\0\0\0\x18ftyp");
+    bytes
 }
 
 /// A header as text, empty when it is absent.

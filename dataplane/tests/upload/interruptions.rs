@@ -36,6 +36,8 @@ impl Run {
         let mut random = StdRng::seed_from_u64(seed);
         let mut bytes = vec![0; BYTES];
         random.fill_bytes(&mut bytes);
+        // What comes first is looked at.
+        bytes[..8].copy_from_slice(b"\0\0\0\x18ftyp");
         Self {
             tus: Tus::new(place.address()),
             place,

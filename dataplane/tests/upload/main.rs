@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod client;
+mod draft;
+mod extensions;
+mod files;
 mod interruptions;
 mod protocol;
 mod server;
+mod tus_js;
 #[path = "../../src/adapters/s3/versity.rs"]
 mod versity;
 

@@ -10,14 +10,18 @@ use async_trait::async_trait;
 use axum::middleware::from_fn_with_state;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::rules::{Erc721Rule, GateRule};
+use streamgate_contract::uploads::UploadLimits;
 use streamgate_dataplane::adapters::filesystem::Filesystem;
 use streamgate_dataplane::adapters::s3::{Bucket, S3};
 use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
 use streamgate_dataplane::adapters::system_clock::SystemClock;
+use streamgate_dataplane::health;
 use streamgate_dataplane::layers::authenticate::authenticate;
+use streamgate_dataplane::ports::catalog::Uploads;
 use streamgate_dataplane::ports::chain::Wallet;
 use streamgate_dataplane::ports::identity::{Identities, IdentityError, Principal};
-use streamgate_dataplane::ports::objects::Objects;
+use streamgate_dataplane::ports::objects::{ObjectKey, Objects};
+use streamgate_dataplane::server;
 use streamgate_dataplane::services::upload::{Settings, UploadService, http};
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +69,19 @@ impl Place {
                 credentials: credentials.clone(),
             })),
         }
+    }
+
+    /// The bytes of an upload, by its path or id.
+    pub async fn bytes(&self, upload: &str) -> Vec<u8> {
+        let id = upload.rsplit('/').next().unwrap().parse().unwrap();
+        let upload = self.catalog().await.upload(&id).await.unwrap();
+        let store = self.store();
+        let mut bytes = Vec::new();
+        for key in upload.part_keys() {
+            let key = ObjectKey::parse(key).unwrap();
+            bytes.extend_from_slice(&store.get(&key).await.unwrap());
+        }
+        bytes
     }
 
     /// The catalog.
@@ -157,6 +174,7 @@ async fn serve(place: Place) {
     };
     let settings = Settings {
         max_upload_bytes: MAX_BYTES,
+        limits: UploadLimits::default(),
         rules: vec![rule],
         default_rule: None,
     };
@@ -169,5 +187,8 @@ async fn serve(place: Place) {
     let people: Arc<dyn Identities> = Arc::new(People);
     let routes = http::routes(service).layer(from_fn_with_state(people, authenticate));
     let listener = tokio::net::TcpListener::bind(place.address()).await;
-    axum::serve(listener.unwrap(), routes).await.unwrap();
+    let registry = prometheus::Registry::new();
+    let figures = health::service::Service::new(&registry).unwrap();
+    let figures = figures.connections("public");
+    server::serve(listener.unwrap(), routes, figures, CancellationToken::new()).await;
 }

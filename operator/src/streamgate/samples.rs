@@ -47,6 +47,7 @@ storage:
     credentialsSecretName: bucket-credentials
 chains:
 - {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"], quorum: 1, finality: Latest, confirmations: 2, maxAgeSeconds: 60}
+webhooks: {hosts: [hooks.example], privateNetworks: [10.96.0.0/12]}
 rules:
 - name: pass
   title: Season ticket
@@ -59,16 +60,22 @@ rules:
   call: {chain: main, contract: "0x00000000000000000000000000000000000000A4", function: "isMember(address,uint8)", arguments: [$viewer, "2"], minimum: "1"}
 - {name: friends, allowList: {wallets: ["0x00000000000000000000000000000000000000E1"]}}
 - {name: backers, merkle: {root: "0x0000000000000000000000000000000000000000000000000000000000000001"}}
+- {name: staff, oidcClaim: {provider: corp, claim: groups, values: [staff]}}
+- name: asked
+  webhook: {url: "https://hooks.example/admit", publicKey: "00000000000000000000000000000000000000000000000000000000000000aa"}
 - {name: everything, allOf: [rich, badge]}
 - {name: anything, anyOf: [rich, badge]}
 - {name: outsiders, not: badge}
 defaultRule: pass
-auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, leaseSeconds: 60, pauseAllowanceSeconds: 600}
+auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, refreshSeconds: 86400, leaseSeconds: 60, pauseAllowanceSeconds: 600, oidc: [{name: corp, issuer: "https://id.example", clientId: gate, clientSecretName: corp-client, scopes: [openid, groups]}]}
 people:
   creators: ["0x00000000000000000000000000000000000000C1"]
   admins: ["0x00000000000000000000000000000000000000D1"]
+  creatorRule: badge
+  adminRule: badge
 limits:
   maxUploadBytes: 1000000
+  uploads: {lifeHours: 24, openPerWallet: 8, bytesPerWallet: 5000000, bytesPerSecond: 1000000}
   requestsPerSecond: 10
   requestBurst: 20
   requestTimeoutSeconds: 5

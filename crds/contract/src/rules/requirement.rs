@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AllowListRule, CallRule, Erc20Rule, Erc721Rule, Erc1155Rule, GateRule, MerkleRule, NativeRule,
+    OidcClaimRule, WebhookRule,
 };
 
 /// Most levels of rules that refer to rules, the lowest included.
@@ -62,6 +63,10 @@ pub enum Check {
     AllowList(AllowListRule),
     /// A list of wallets by its hash.
     Merkle(MerkleRule),
+    /// A claim of an OpenID provider.
+    OidcClaim(OidcClaimRule),
+    /// The answer of a service.
+    Webhook(WebhookRule),
 }
 
 /// Why a rule cannot be used. Contents that name it are refused; others are not concerned.
@@ -88,7 +93,7 @@ pub enum InvalidRule {
 }
 
 impl Check {
-    /// Name of the chain that is asked; `None` when none is.
+    /// Name of the EVM chain that is asked; `None` when none is.
     pub fn chain(&self) -> Option<&str> {
         match self {
             Check::Erc721(rule) => Some(&rule.chain),
@@ -96,7 +101,7 @@ impl Check {
             Check::Erc20(rule) => Some(&rule.chain),
             Check::Native(rule) => Some(&rule.chain),
             Check::Call(rule) => Some(&rule.chain),
-            Check::AllowList(_) | Check::Merkle(_) => None,
+            _ => None,
         }
     }
 
@@ -107,7 +112,7 @@ impl Check {
             Check::Erc1155(rule) => Some(&rule.contract),
             Check::Erc20(rule) => Some(&rule.contract),
             Check::Call(rule) => Some(&rule.contract),
-            Check::Native(_) | Check::AllowList(_) | Check::Merkle(_) => None,
+            _ => None,
         }
     }
 
@@ -121,6 +126,8 @@ impl Check {
             Check::Call(_) => "view call",
             Check::AllowList(_) => "allow list",
             Check::Merkle(_) => "Merkle proof",
+            Check::OidcClaim(_) => "OpenID claim",
+            Check::Webhook(_) => "webhook",
         }
     }
 }
@@ -145,6 +152,8 @@ impl Requirement {
     pub fn reason(&self) -> &'static str {
         match &self.test {
             Test::Check(Check::Erc721(_) | Check::Erc1155(_) | Check::Erc20(_)) => "TokenRequired",
+            Test::Check(Check::OidcClaim(_)) => "ClaimRequired",
+            Test::Check(Check::Webhook(_)) => "WebhookRefused",
             Test::Check(Check::Native(_)) => "BalanceRequired",
             Test::Check(Check::Call(_)) => "ConditionRequired",
             Test::Check(Check::AllowList(_)) => "NotOnAllowList",
@@ -205,6 +214,10 @@ impl fmt::Display for Check {
             ),
             Check::AllowList(_) => f.write_str("a place on its allow list"),
             Check::Merkle(_) => f.write_str("a proof of a place on its list"),
+            Check::OidcClaim(OidcClaimRule {
+                provider, claim, ..
+            }) => write!(f, "a fitting {claim:?} at provider {provider}"),
+            Check::Webhook(_) => f.write_str("the consent of its service"),
         }
     }
 }
@@ -324,6 +337,8 @@ fn checks(rule: &GateRule) -> Vec<Check> {
         rule.call.clone().map(Check::Call),
         rule.allow_list.clone().map(Check::AllowList),
         rule.merkle.clone().map(Check::Merkle),
+        rule.oidc_claim.clone().map(Check::OidcClaim),
+        rule.webhook.clone().map(Check::Webhook),
     ]
     .into_iter()
     .flatten()

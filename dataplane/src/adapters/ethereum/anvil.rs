@@ -112,7 +112,7 @@ impl Anvil {
 
     /// The same as another account, on a node that lets everybody be anybody.
     pub async fn send_as(&self, from: Wallet, to: Address, data: Vec<u8>) -> Value {
-        let from = Address::from(from.address);
+        let from = Address::from(from.evm().unwrap());
         let wei = json!([from, "0xde0b6b3a7640000"]);
         self.rpc("anvil_setBalance", wei).await;
         let data = format!("0x{}", hex::encode(data));
@@ -155,7 +155,7 @@ impl Anvil {
     }
 
     async fn write(&self, holder: Wallet, token: &str, has: bool) {
-        let holder = Address::from(holder.address).into_word();
+        let holder = Address::from(holder.evm().unwrap()).into_word();
         let token = B256::from(token.parse::<U256>().unwrap());
         let owner = if has { holder } else { B256::ZERO };
         for (slot, value) in [(holder, B256::with_last_byte(has.into())), (token, owner)] {

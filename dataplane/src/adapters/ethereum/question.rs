@@ -85,7 +85,7 @@ impl Question {
                 let query = Query::Balance(owner);
                 return Ok(Self { query, wanted });
             }
-            Check::AllowList(_) | Check::Merkle(_) => {
+            Check::AllowList(_) | Check::Merkle(_) | Check::OidcClaim(_) | Check::Webhook(_) => {
                 return Err(invalid("no chain is asked for it".into()));
             }
         };

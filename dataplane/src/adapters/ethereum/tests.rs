@@ -41,7 +41,7 @@ async fn a_dead_or_wrong_endpoint_is_passed_over() {
     let node = Anvil::start().await;
     let [contract, _] = node.erc721(suite::HOLDER, suite::TOKEN).await;
     let rule = suite::rule(&contract, None);
-    let holder = suite::HOLDER.address;
+    let holder = suite::HOLDER.evm().unwrap();
     let second = ethereum(chain(&[DEAD, &node.url], 1));
     assert!(second.read(holder, &rule).await.unwrap().holds);
     let other_id = config::Chain {
@@ -66,7 +66,9 @@ async fn the_confirmation_policy_says_which_block_decides() {
         async move {
             let mut settings = chain(&[&url], 1);
             change(&mut settings);
-            let read = ethereum(settings).read(suite::HOLDER.address, &rule).await;
+            let read = ethereum(settings)
+                .read(suite::HOLDER.evm().unwrap(), &rule)
+                .await;
             read.unwrap().block.number
         }
     };
@@ -93,7 +95,7 @@ async fn a_chain_that_stands_still_decides_nothing() {
             SystemClock.now() + age,
         ));
         let late = Ethereum::new(&[settings], clock, &Registry::new()).unwrap();
-        async move { late.read(suite::HOLDER.address, &rule).await }
+        async move { late.read(suite::HOLDER.evm().unwrap(), &rule).await }
     };
     assert!(read(30).await.unwrap().holds);
     let error = read(100).await.unwrap_err();

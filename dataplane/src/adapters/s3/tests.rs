@@ -35,6 +35,22 @@ async fn passes_the_suite_where_the_server_has_no_conditional_writes() {
     suite::run_without_races(&store).await;
 }
 
+#[tokio::test]
+async fn bytes_that_are_not_what_their_hash_says_are_refused() {
+    let server = Versity::start().await;
+    let store = S3::new(bucket(&server));
+    let k = key("hashed/wrong");
+    let wrong = Sha256::digest(b"other bytes").into();
+    let outcome = store
+        .put_hashed(&k, Bytes::from_static(b"bytes"), wrong)
+        .await;
+    assert!(
+        matches!(outcome, Err(ObjectsError::Unavailable { .. })),
+        "{outcome:?}"
+    );
+    assert_eq!(store.head(&k).await.unwrap(), None);
+}
+
 /// Sends a signed request as a client without credentials does.
 async fn send(method: &str, request: &SignedRequest, body: Option<&str>) -> (u16, Bytes) {
     // Whoever is first in this process installs it.

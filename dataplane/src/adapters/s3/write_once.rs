@@ -3,6 +3,8 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::S3;
@@ -14,7 +16,33 @@ const PROBE: &str = "probe/write-once";
 /// Tries of a put that meets another one of the same key.
 const TRIES: usize = 5;
 
+/// Bytes of an object, and their SHA-256 when somebody has computed it.
+#[derive(Clone)]
+pub(super) struct Payload {
+    pub bytes: Bytes,
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        let sha256 = None;
+        Self { bytes, sha256 }
+    }
+}
+
 impl S3 {
+    pub(super) async fn put_payload(
+        &self,
+        key: &ObjectKey,
+        payload: Payload,
+    ) -> Result<Put, ObjectsError> {
+        let client = self.client("write", key)?;
+        match self.conditional(&client, key).await? {
+            true => self.put_once(&client, key, payload).await,
+            false => self.look_and_put(&client, key, payload).await,
+        }
+    }
+
     /// Does the server honour `If-None-Match: *`? Asked once: some refuse it, some ignore it.
     pub(super) async fn conditional(
         &self,
@@ -32,7 +60,7 @@ impl S3 {
     async fn probe(&self, client: &Client) -> Result<bool, SdkError<PutObjectError>> {
         // The first may find the object of an earlier start; the second must find it.
         for _ in 0..2 {
-            match self.send(client, PROBE, Bytes::new(), true).await {
+            match self.send(client, PROBE, Bytes::new().into(), true).await {
                 Ok(()) => {}
                 Err(error) => match Failure::of(&error) {
                     Failure::Exists => return Ok(true),
@@ -50,12 +78,12 @@ impl S3 {
         &self,
         client: &Client,
         key: &ObjectKey,
-        bytes: Bytes,
+        payload: Payload,
     ) -> Result<Put, ObjectsError> {
         let mut tries = TRIES;
         loop {
             tries -= 1;
-            let sent = self.send(client, key.as_str(), bytes.clone(), true).await;
+            let sent = self.send(client, key.as_str(), payload.clone(), true).await;
             let Err(error) = sent else {
                 return Ok(Put::Created);
             };
@@ -73,12 +101,12 @@ impl S3 {
         &self,
         client: &Client,
         key: &ObjectKey,
-        bytes: Bytes,
+        payload: Payload,
     ) -> Result<Put, ObjectsError> {
         if self.head_in(client, key).await?.is_some() {
             return Ok(Put::Existed);
         }
-        let sent = self.send(client, key.as_str(), bytes, false).await;
+        let sent = self.send(client, key.as_str(), payload, false).await;
         sent.map_err(|error| explain("write", key, &error))?;
         Ok(Put::Created)
     }
@@ -87,11 +115,22 @@ impl S3 {
         &self,
         client: &Client,
         key: &str,
-        bytes: Bytes,
+        payload: Payload,
         once: bool,
     ) -> Result<(), SdkError<PutObjectError>> {
         let request = client.put_object().bucket(&self.bucket).key(key);
-        let request = request.set_if_none_match(once.then(|| "*".to_owned()));
-        request.body(bytes.into()).send().await.map(drop)
+        let request = request
+            .set_if_none_match(once.then(|| "*".to_owned()))
+            .body(payload.bytes.into());
+        match payload.sha256 {
+            // The server checks the bytes against a header that is signed: a signature over the
+            // bytes, or another checksum, would say the same again.
+            Some(sha256) => {
+                let request = request.checksum_sha256(STANDARD.encode(sha256));
+                let unsigned = request.customize().disable_payload_signing();
+                unsigned.send().await.map(drop)
+            }
+            None => request.send().await.map(drop),
+        }
     }
 }

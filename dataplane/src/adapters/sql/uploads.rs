@@ -1,12 +1,18 @@
 //! Uploads and the outbox in either database.
 
 use async_trait::async_trait;
-use sqlx::Transaction;
 use streamgate_contract::UploadId;
 
 use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
-use super::{Catalog, Db, Row, contents};
-use crate::ports::catalog::{CatalogError, Content, OutboxEntry, Upload, UploadPart, Uploads};
+use super::{Catalog, Row, contents, upload_parts};
+use crate::ports::catalog::uploads::{
+    OutboxEntry, Owned, Place, Release, TurnState, Upload, UploadKind, UploadPart, Uploads,
+};
+use crate::ports::catalog::{CatalogError, Content};
+
+/// In the column `length` where the length is not known or the upload becomes no content by
+/// itself: more than any upload has.
+const BOUNDLESS: i64 = 1 << 60;
 
 fn entry(row: &Row) -> Result<OutboxEntry, CatalogError> {
     Ok(OutboxEntry {
@@ -15,48 +21,54 @@ fn entry(row: &Row) -> Result<OutboxEntry, CatalogError> {
     })
 }
 
-fn part(row: &Row) -> Result<UploadPart, CatalogError> {
-    Ok(UploadPart {
-        key: column(row, "key")?,
-        bytes: unsigned(row, "bytes")?,
+/// Columns `kind`, `length`, `announced` and `pieces`.
+type Shape = (&'static str, i64, Option<i64>, Option<String>);
+
+fn shape(upload: &Upload) -> Result<Shape, CatalogError> {
+    let announced = upload.length.map(signed).transpose()?;
+    Ok(match (&upload.kind, announced) {
+        (UploadKind::Whole, Some(length)) => ("whole", length, None, None),
+        (UploadKind::Whole, None) => ("open", BOUNDLESS, None, None),
+        (UploadKind::Piece, announced) => ("piece", BOUNDLESS, announced, None),
+        (UploadKind::Joined(pieces), announced) => {
+            let pieces: Vec<_> = pieces.iter().map(UploadId::as_str).collect();
+            ("joined", BOUNDLESS, announced, Some(pieces.join(" ")))
+        }
     })
 }
 
-/// A change of the parts that must have changed one row, or the upload has moved on.
-fn one_row(id: &UploadId, rows: u64) -> Result<(), CatalogError> {
-    let detail = "moved on; ask for its offset and go on from there";
-    match rows {
-        1 => Ok(()),
-        _ => Err(conflict("upload", id, detail)),
-    }
-}
-
-/// Keeps others from changing the parts of an unfinished upload until the transaction ends.
-async fn lock(tx: &mut Transaction<'_, Db>, id: &UploadId) -> Result<u64, CatalogError> {
-    let sql = "UPDATE uploads SET length = length WHERE id = $1 AND content IS NULL";
-    let locked = sqlx::query(sql).bind(id.as_str()).execute(&mut **tx).await;
-    Ok(locked.map_err(failed("lock an upload"))?.rows_affected())
-}
-
-impl Catalog {
-    async fn parts(&self, id: &UploadId) -> Result<Vec<UploadPart>, CatalogError> {
-        let sql = "SELECT key, bytes FROM upload_parts WHERE upload = $1 ORDER BY part";
-        let rows = sqlx::query(sql).bind(id.as_str());
-        let rows = rows.fetch_all(&self.pool).await;
-        let rows = rows.map_err(failed("read an upload"))?;
-        rows.iter().map(part).collect()
-    }
+fn kind(row: &Row) -> Result<(UploadKind, Option<u64>), CatalogError> {
+    let announced: Option<i64> = column(row, "announced")?;
+    let announced = announced.map(u64::try_from).transpose();
+    let announced = announced.map_err(failed("read an upload"))?;
+    Ok(match column::<&str>(row, "kind")? {
+        "open" => (UploadKind::Whole, None),
+        "piece" => (UploadKind::Piece, announced),
+        "joined" => {
+            let pieces: Option<String> = column(row, "pieces")?;
+            let pieces = pieces.unwrap_or_default();
+            let pieces: Result<_, _> = pieces.split_whitespace().map(str::parse).collect();
+            let pieces = pieces.map_err(failed("read an upload"))?;
+            (UploadKind::Joined(pieces), announced)
+        }
+        _ => (UploadKind::Whole, Some(unsigned(row, "length")?)),
+    })
 }
 
 #[async_trait]
 impl Uploads for Catalog {
     async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError> {
-        let sql = "INSERT INTO uploads (id, owner, length, metadata, created_at)
-                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO uploads (id, owner, kind, length, announced, pieces, metadata,
+                       created_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+        let (kind, length, announced, pieces) = shape(upload)?;
         let done = sqlx::query(sql)
             .bind(upload.id.as_str())
             .bind(&upload.owner)
-            .bind(signed(upload.length)?)
+            .bind(kind)
+            .bind(length)
+            .bind(announced)
+            .bind(pieces)
             .bind(&upload.metadata)
             .bind(upload.created_at)
             .execute(&self.pool)
@@ -74,7 +86,8 @@ impl Uploads for Catalog {
 
     async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError> {
         let query = sqlx::query(
-            "SELECT owner, length, metadata, content, created_at FROM uploads WHERE id = $1",
+            "SELECT owner, kind, length, announced, pieces, metadata, content, created_at
+             FROM uploads WHERE id = $1",
         )
         .bind(id.as_str());
         let row = query
@@ -84,10 +97,12 @@ impl Uploads for Catalog {
         let row = row.ok_or_else(|| not_found("upload", id))?;
         let content: Option<String> = column(&row, "content")?;
         let content = content.map(|id| id.parse()).transpose();
+        let (kind, length) = kind(&row)?;
         Ok(Upload {
             id: id.clone(),
             owner: column(&row, "owner")?,
-            length: unsigned(&row, "length")?,
+            kind,
+            length,
             metadata: column(&row, "metadata")?,
             created_at: column(&row, "created_at")?,
             parts: self.parts(id).await?,
@@ -95,55 +110,61 @@ impl Uploads for Catalog {
         })
     }
 
-    async fn append_part(
-        &self,
-        id: &UploadId,
-        number: u32,
-        part: &UploadPart,
-    ) -> Result<(), CatalogError> {
-        // Only the next number fits: two writers at one offset cannot both succeed.
-        const ACTION: &str = "append a part";
+    async fn set_upload_length(&self, id: &UploadId, length: u64) -> Result<(), CatalogError> {
+        const ACTION: &str = "set the length of an upload";
         let mut tx = self.write(ACTION).await?;
-        one_row(id, lock(&mut tx, id).await?)?;
-        let sql = "INSERT INTO upload_parts (upload, part, key, bytes)
-                   SELECT id, $2, $3, $4 FROM uploads WHERE id = $1 AND content IS NULL
-                   AND $2 = (SELECT count(*) FROM upload_parts WHERE upload = $1)
-                   AND $4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = $1)
-                       <= length
-                   ON CONFLICT DO NOTHING";
-        let query = sqlx::query(sql)
-            .bind(id.as_str())
-            .bind(i64::from(number))
-            .bind(&part.key)
-            .bind(signed(part.bytes)?);
-        let done = query.execute(&mut *tx).await;
-        one_row(id, done.map_err(failed(ACTION))?.rows_affected())?;
+        let in_work = upload_parts::lock(&mut tx, id).await?.is_some();
+        upload_parts::one_row(id, u64::from(in_work))?;
+        let sql = "UPDATE uploads SET
+                       length = CASE kind WHEN 'open' THEN $2 ELSE length END,
+                       announced = CASE kind WHEN 'open' THEN announced ELSE $2 END,
+                       kind = CASE kind WHEN 'open' THEN 'whole' ELSE kind END
+                   WHERE id = $1 AND (kind = 'open' OR kind = 'piece' AND announced IS NULL)
+                   AND $2 >= (SELECT coalesce(sum(bytes), 0) FROM upload_parts WHERE upload = $1)";
+        let query = sqlx::query(sql).bind(id.as_str()).bind(signed(length)?);
+        let done = query.execute(&mut *tx).await.map_err(failed(ACTION))?;
+        upload_parts::one_row(id, done.rows_affected())?;
         tx.commit().await.map_err(failed(ACTION))
     }
 
-    async fn replace_last_part(
+    async fn take_turn(
         &self,
         id: &UploadId,
-        key: &str,
-        part: &UploadPart,
+        holder: &str,
+        over: Option<u64>,
+    ) -> Result<Option<u64>, CatalogError> {
+        self.begin_turn(id, holder, over).await
+    }
+
+    async fn turn(&self, id: &UploadId) -> Result<Option<TurnState>, CatalogError> {
+        self.turn_state(id).await
+    }
+
+    async fn ask_turn(
+        &self,
+        id: &UploadId,
+        turn: u64,
+        release: Release,
     ) -> Result<(), CatalogError> {
-        const ACTION: &str = "replace a part";
+        self.ask_holder(id, turn, release).await
+    }
+
+    async fn leave_turn(&self, id: &UploadId, turn: u64) -> Result<(), CatalogError> {
+        self.end_turn(id, turn).await
+    }
+
+    async fn add_parts(
+        &self,
+        id: &UploadId,
+        place: &Place,
+        parts: &[UploadPart],
+    ) -> Result<(), CatalogError> {
+        const ACTION: &str = "append a part";
         let mut tx = self.write(ACTION).await?;
-        one_row(id, lock(&mut tx, id).await?)?;
-        // The old key must still be there and be the last: two writers cannot both replace it.
-        let sql = "UPDATE upload_parts SET key = $3, bytes = $4 WHERE upload = $1 AND key = $2
-                   AND bytes <= $4
-                   AND part = (SELECT max(part) FROM upload_parts WHERE upload = $1)
-                   AND EXISTS (SELECT 1 FROM uploads WHERE id = $1 AND content IS NULL
-                       AND $4 + (SELECT coalesce(sum(bytes), 0) FROM upload_parts
-                                 WHERE upload = $1 AND key != $2) <= length)";
-        let query = sqlx::query(sql)
-            .bind(id.as_str())
-            .bind(key)
-            .bind(&part.key)
-            .bind(signed(part.bytes)?);
-        let done = query.execute(&mut *tx).await;
-        one_row(id, done.map_err(failed(ACTION))?.rows_affected())?;
+        // A writer whose turn is over is late, whatever it brings.
+        let turn = upload_parts::lock(&mut tx, id).await?;
+        upload_parts::one_row(id, u64::from(turn == Some(place.turn)))?;
+        upload_parts::add(&mut tx, id, place, parts).await?;
         tx.commit().await.map_err(failed(ACTION))
     }
 
@@ -152,6 +173,30 @@ impl Uploads for Catalog {
         let rows = sqlx::query(sql).fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("list uploads"))?;
         rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    async fn joined_from(&self, piece: &UploadId) -> Result<Vec<UploadId>, CatalogError> {
+        let sql = "SELECT id FROM uploads WHERE content IS NULL AND kind = 'joined'
+                   AND ' ' || pieces || ' ' LIKE $1 ORDER BY created_at";
+        let rows = sqlx::query(sql).bind(format!("% {piece} %"));
+        let rows = rows.fetch_all(&self.pool).await;
+        let rows = rows.map_err(failed("list uploads"))?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    async fn owned_uploads(&self, owner: &str) -> Result<Owned, CatalogError> {
+        // Bytes of a joined upload are those of its pieces.
+        let sql = "SELECT count(CASE WHEN content IS NULL THEN 1 END) AS unfinished,
+                   CAST(coalesce(sum(CASE kind WHEN 'whole' THEN length WHEN 'joined' THEN 0
+                       ELSE coalesce(announced, (SELECT sum(bytes) FROM upload_parts
+                           WHERE upload = uploads.id), 0) END), 0) AS BIGINT) AS bytes
+                   FROM uploads WHERE owner = $1";
+        let row = sqlx::query(sql).bind(owner).fetch_one(&self.pool).await;
+        let row = row.map_err(failed("count uploads"))?;
+        Ok(Owned {
+            unfinished: unsigned(&row, "unfinished")?,
+            bytes: unsigned(&row, "bytes")?,
+        })
     }
 
     async fn delete_upload(&self, id: &UploadId) -> Result<(), CatalogError> {
@@ -169,22 +214,22 @@ impl Uploads for Catalog {
         if upload.content.is_some() {
             return Ok(());
         }
-        if upload.offset() != upload.length {
-            return Err(conflict("upload", id, "is not whole; send the rest first"));
-        }
+        let pieces: &[UploadId] = match &upload.kind {
+            UploadKind::Joined(pieces) => pieces,
+            UploadKind::Whole if upload.is_whole() => &[],
+            _ => return Err(conflict("upload", id, "is not whole; send the rest first")),
+        };
         let mut tx = self.write(ACTION).await?;
         contents::insert(&mut tx, content).await?;
-        let sql = "UPDATE uploads SET content = $1 WHERE id = $2 AND content IS NULL";
-        let mark = sqlx::query(sql).bind(content.id.as_str()).bind(id.as_str());
         // Somebody else completed it meanwhile: drop this transaction, content and all.
-        if mark
-            .execute(&mut *tx)
-            .await
-            .map_err(failed(ACTION))?
-            .rows_affected()
-            == 0
-        {
+        if upload_parts::lock(&mut tx, id).await?.is_none() {
             return Ok(());
+        }
+        upload_parts::join(&mut tx, id, pieces).await?;
+        for id in std::iter::once(id).chain(pieces) {
+            let sql = "UPDATE uploads SET content = $1, holder = NULL WHERE id = $2";
+            let mark = sqlx::query(sql).bind(content.id.as_str()).bind(id.as_str());
+            mark.execute(&mut *tx).await.map_err(failed(ACTION))?;
         }
         let outbox = sqlx::query("INSERT INTO outbox (upload, content) VALUES ($1, $2)");
         let outbox = outbox.bind(id.as_str()).bind(content.id.as_str());

@@ -88,8 +88,8 @@ impl Pseudonyms {
                     .iter_mut()
                     .for_each(|entry| self.walk(entry, depth - 1));
             }
-            Value::String(text) if is_wallet(text) => {
-                *text = self.of("wallet", text.to_ascii_lowercase().as_bytes());
+            Value::String(text) if let Some(wallet) = wallet_text(text) => {
+                *text = self.of("wallet", wallet.as_bytes());
             }
             Value::String(text) if text.len() > LONGEST => *text = self.of("text", text.as_bytes()),
             _ => {}
@@ -98,10 +98,10 @@ impl Pseudonyms {
 
     fn hash(&self, field: &mut Value) {
         let hash = match &*field {
-            Value::String(text) if is_wallet(text) => {
-                self.of("wallet", text.to_ascii_lowercase().as_bytes())
-            }
-            Value::String(text) => self.of("text", text.as_bytes()),
+            Value::String(text) => match wallet_text(text) {
+                Some(wallet) => self.of("wallet", wallet.as_bytes()),
+                None => self.of("text", text.as_bytes()),
+            },
             other => self.of("json", other.to_string().as_bytes()),
         };
         *field = Value::String(hash);
@@ -113,9 +113,11 @@ fn sensitive(name: &str) -> bool {
     SENSITIVE.iter().any(|word| name.contains(word))
 }
 
-fn is_wallet(text: &str) -> bool {
-    let digits = text.strip_prefix("0x").unwrap_or_default();
-    digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+/// One text for one wallet, so that it has one hash. An address with a wrong checksum is one, too.
+fn wallet_text(text: &str) -> Option<String> {
+    let read = |text: &str| text.parse::<Wallet>().ok();
+    let wallet = read(text).or_else(|| read(&text.to_ascii_lowercase()));
+    Some(wallet?.to_string())
 }
 
 #[cfg(test)]

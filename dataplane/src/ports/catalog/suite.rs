@@ -5,9 +5,12 @@ use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
 
 use super::library::Page;
-use super::{Catalog, CatalogError, Content, ContentState, Output, Segment, Upload, UploadPart};
+use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod library;
+mod uploads;
+
+pub use uploads::{part, upload};
 
 /// A content that is being processed.
 pub fn content(id: &str) -> Content {
@@ -76,12 +79,11 @@ pub async fn run(catalog: &dyn Catalog) {
     what_pods_took_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
-    parts_append_in_order_only(catalog).await;
-    the_last_part_grows_by_replacement(catalog).await;
-    completion_is_one_transaction(catalog).await;
+    uploads::run(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
+    a_machines_key_is_kept_until_it_is_removed(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
@@ -262,111 +264,6 @@ async fn the_first_key_of_a_job_stays(catalog: &dyn Catalog) {
     }
 }
 
-async fn parts_append_in_order_only(catalog: &dyn Catalog) {
-    let upload = upload("u1");
-    catalog.create_upload(&upload).await.unwrap();
-    let append = async |number, bytes| {
-        let part = part(&format!("u1/{number}"), bytes);
-        catalog.append_part(&upload.id, number, &part).await
-    };
-    append(0, 6).await.unwrap();
-    for (number, bytes) in [(0, 1), (2, 1), (1, 5)] {
-        let outcome = append(number, bytes).await;
-        assert!(
-            matches!(outcome, Err(CatalogError::Conflict { .. })),
-            "{number} {bytes}"
-        );
-    }
-    assert_eq!(catalog.upload(&upload.id).await.unwrap().offset(), 6);
-    let early = catalog.complete_upload(&upload.id, &content("early")).await;
-    assert!(matches!(early, Err(CatalogError::Conflict { .. })));
-    append(1, 4).await.unwrap();
-    let parts = catalog.upload(&upload.id).await.unwrap().parts;
-    assert_eq!(parts, [part("u1/0", 6), part("u1/1", 4)]);
-}
-
-async fn the_last_part_grows_by_replacement(catalog: &dyn Catalog) {
-    let upload = upload("u3");
-    catalog.create_upload(&upload).await.unwrap();
-    let id = &upload.id;
-    catalog.append_part(id, 0, &part("a", 2)).await.unwrap();
-    catalog.append_part(id, 1, &part("b", 3)).await.unwrap();
-    let rivals = ["c", "d"].map(|key| part(key, 5));
-    let outcomes = rivals
-        .each_ref()
-        .map(|p| catalog.replace_last_part(id, "b", p));
-    let outcomes = futures::future::join_all(outcomes).await;
-    assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 1);
-    let winner = &rivals[outcomes.iter().position(Result::is_ok).unwrap()];
-    let refused = [
-        ("a", part("x", 4)),
-        ("b", part("x", 4)),
-        (&winner.key, part("x", 9)),
-    ];
-    for (key, part) in refused {
-        let outcome = catalog.replace_last_part(id, key, &part).await;
-        assert!(
-            matches!(outcome, Err(CatalogError::Conflict { .. })),
-            "{key}"
-        );
-    }
-    let parts = catalog.upload(id).await.unwrap().parts;
-    assert_eq!(parts, [part("a", 2), winner.clone()]);
-    let unfinished = catalog.unfinished_uploads().await.unwrap();
-    assert!(unfinished.contains(id));
-    catalog.delete_upload(id).await.unwrap();
-    assert!(!catalog.unfinished_uploads().await.unwrap().contains(id));
-}
-
-async fn completion_is_one_transaction(catalog: &dyn Catalog) {
-    let u1 = "u1".parse().unwrap();
-    for _ in 0..2 {
-        catalog
-            .complete_upload(&u1, &content("uploaded"))
-            .await
-            .unwrap();
-    }
-    assert!(!catalog.unfinished_uploads().await.unwrap().contains(&u1));
-    let outbox = catalog.outbox(10).await.unwrap();
-    assert_eq!(outbox.len(), 1);
-    assert_eq!(outbox[0].content.as_str(), "uploaded");
-    assert!(catalog.delete_upload(&u1).await.is_err());
-    catalog.outbox_done(&u1).await.unwrap();
-    assert!(catalog.outbox(10).await.unwrap().is_empty());
-    let u2 = upload("u2");
-    catalog.create_upload(&u2).await.unwrap();
-    catalog
-        .append_part(&u2.id, 0, &part("u2/0", 1))
-        .await
-        .unwrap();
-    catalog.delete_upload(&u2.id).await.unwrap();
-    assert!(matches!(
-        catalog.upload(&u2.id).await,
-        Err(CatalogError::NotFound { .. })
-    ));
-}
-
-/// An upload of ten bytes.
-pub fn upload(id: &str) -> Upload {
-    Upload {
-        id: id.parse().unwrap(),
-        owner: "0xa".into(),
-        length: 10,
-        metadata: "{}".into(),
-        created_at: 1_700_000_000,
-        parts: vec![],
-        content: None,
-    }
-}
-
-/// A part.
-pub fn part(key: &str, bytes: u64) -> UploadPart {
-    UploadPart {
-        key: key.into(),
-        bytes,
-    }
-}
-
 async fn nonces_are_taken_once(catalog: &dyn Catalog) {
     catalog.put_nonce("n1", 100, 200).await.unwrap();
     assert!(!catalog.take_nonce("n1", 200).await.unwrap());
@@ -383,4 +280,28 @@ async fn revocation_begins_an_epoch(catalog: &dyn Catalog) {
     let epoch = catalog.epoch().await.unwrap();
     catalog.begin_epoch().await.unwrap();
     assert!(catalog.epoch().await.unwrap() > epoch);
+}
+
+async fn a_machines_key_is_kept_until_it_is_removed(catalog: &dyn Catalog) {
+    let key = |id: &str, created_at, expires_at| MachineKey {
+        id: id.into(),
+        name: "a 'key'".into(),
+        wallet: "0xa".into(),
+        scopes: "upload".into(),
+        hash: "00:01".into(),
+        created_at,
+        expires_at,
+    };
+    let (old, new) = (key("k1", 1, None), key("k2", 2, Some(9)));
+    for key in [&old, &new] {
+        catalog.create_key(key).await.unwrap();
+    }
+    assert!(catalog.create_key(&old).await.is_err(), "the id is taken");
+    assert_eq!(catalog.keys().await.unwrap(), [new, old.clone()]);
+    assert_eq!(catalog.key("k1").await.unwrap(), Some(old));
+    let before = catalog.epoch().await.unwrap();
+    assert!(catalog.delete_key("k1").await.unwrap());
+    assert!(!catalog.delete_key("k1").await.unwrap());
+    assert_eq!(catalog.key("k1").await.unwrap(), None);
+    assert!(catalog.epoch().await.unwrap() > before);
 }

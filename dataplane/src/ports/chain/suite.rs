@@ -29,7 +29,7 @@ pub async fn run(chain: &dyn Chain, contract: &str, nothing: &str) {
 
 async fn answers_for_holder_and_stranger(chain: &dyn Chain, contract: &str) {
     let stranger = [0xCD; 20];
-    let holder = HOLDER.address;
+    let holder = HOLDER.evm().unwrap();
     let cases = [
         (holder, None, true),
         (holder, Some(TOKEN), true),
@@ -45,7 +45,7 @@ async fn answers_for_holder_and_stranger(chain: &dyn Chain, contract: &str) {
 }
 
 async fn refuses_what_it_cannot_ask(chain: &dyn Chain, contract: &str, nothing: &str) {
-    let holder = HOLDER.address;
+    let holder = HOLDER.evm().unwrap();
     let no_contract = chain.read(holder, &rule(nothing, None)).await;
     assert!(
         matches!(no_contract, Err(ChainError::Unanswerable { .. })),

@@ -14,7 +14,6 @@ use super::rules::{self, Access};
 use super::sessions::Profile;
 use crate::ports::catalog::Content;
 use crate::ports::chain::Wallet;
-use crate::ports::identity::Viewer;
 
 /// What a dry run found.
 #[derive(Debug)]
@@ -87,12 +86,7 @@ impl Auth {
     }
 
     async fn try_rule(&self, required: Requirement, wallet: Wallet, proven: Vec<String>) -> DryRun {
-        let session = String::new();
-        let viewer = Viewer {
-            wallet,
-            session,
-            proven,
-        };
+        let viewer = self.viewer(wallet, String::new(), proven);
         let examined = self.examine(&viewer, &required, Self::anew).await;
         let admitted = evaluate(&required, &|check| examined.finding(check)).answer;
         let reason = match admitted {

@@ -6,12 +6,12 @@ use streamgate_contract::rules::{Check, Requirement};
 
 use super::Auth;
 use super::evaluate::{Answer, Finding, evaluate};
+use super::proofs;
 use super::rules::{self, Access};
 use crate::ports::Source;
 use crate::ports::catalog::{CatalogError, Content};
-use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
-use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
+use crate::ports::identity::{Denied, Entitlements, Lease, Principal, Viewer};
 
 /// What is in the way when a rule is.
 pub const UNDECIDED: &str = "EntitlementUndecided";
@@ -54,7 +54,8 @@ impl Auth {
             return Err(Denied::SessionEnded);
         }
         let content = self.playable(content).await?;
-        let until = match self.access(&content, viewer.wallet) {
+        let who = self.rights(viewer).await;
+        let until = match self.access(&content, &who) {
             Access::Granted => self.lease_end(self.clock.now()),
             Access::Nobody => return Err(Denied::NotPlayable(content.id)),
             Access::OwnerOnly => return Err(Denied::OwnerOnly(content.id)),
@@ -66,7 +67,7 @@ impl Auth {
     }
 
     /// Until when the rule admits the viewer.
-    async fn admitted(
+    pub(super) async fn admitted(
         &self,
         viewer: &Viewer,
         required: &Requirement,
@@ -95,14 +96,14 @@ impl Auth {
         let now = self.clock.now();
         let yes = match check {
             Check::AllowList(list) => rules::listed(list, viewer.wallet),
-            Check::Merkle(rule) => {
-                let same = |root: &String| root.eq_ignore_ascii_case(&rule.root);
-                viewer.proven.iter().any(same)
+            Check::Merkle(_) | Check::OidcClaim(_) => {
+                proofs::of(check).is_some_and(|proof| viewer.proven.contains(&proof))
             }
+            Check::Webhook(_) => return None,
             on_chain => {
-                // A contract is itself on its own chain only.
+                // A contract is itself on its own chain only, and other accounts on none.
                 let chain = on_chain.chain().and_then(|name| self.chain.id(name))?;
-                let elsewhere = viewer.wallet.chain.is_some_and(|own| own != chain);
+                let elsewhere = viewer.wallet.on_chain(chain).is_none();
                 return elsewhere.then(|| Finding {
                     answer: Answer::No,
                     until: self.lease_end(now),
@@ -118,9 +119,8 @@ impl Auth {
         now.saturating_add_unsigned(self.settings.lease_seconds)
     }
 
-    fn access(&self, content: &Content, wallet: Wallet) -> Access<'_> {
-        let who = self.principal(wallet);
-        rules::access(content, &who, &self.rules, self.default_rule.as_deref())
+    fn access(&self, content: &Content, who: &Principal) -> Access<'_> {
+        rules::access(content, who, &self.rules, self.default_rule.as_deref())
     }
 
     /// The content, if it has something to play.

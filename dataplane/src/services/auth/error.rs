@@ -5,6 +5,7 @@ use streamgate_contract::ContentId;
 use crate::ports::catalog::CatalogError;
 use crate::ports::chain::ChainError;
 use crate::ports::identity::Denied;
+use crate::ports::openid::OpenIdError;
 use crate::tokens::KeyError;
 
 use super::siwe::Malformed;
@@ -18,6 +19,46 @@ pub enum AuthError {
     /// The chain asked for is none of the gate's.
     #[error("chain id {0} is not configured here; use one of the gate's chains")]
     UnknownChain(u64),
+    /// Who asked for a message has no wallet to sign it with.
+    #[error(
+        "people of an OpenID provider sign in at /api/v1/auth/oidc/PROVIDER/login; name a wallet"
+    )]
+    NoWallet,
+    /// A provider does not vouch for anybody.
+    #[error(transparent)]
+    OpenId(#[from] OpenIdError),
+    /// Somebody came back from a provider without having signed in.
+    #[error("the sign-in at provider {0:?} was declined; try again to sign in")]
+    Declined(String),
+    /// Nothing shows that the browser which asked for the challenge signs in.
+    #[error(
+        "the sign-in does not show who asked for the challenge; send its cookie back, or the verifier whose hash was sent as its binding"
+    )]
+    Unbound,
+    /// A binding is no hash.
+    #[error("a binding must be the SHA-256 of a secret in 43 characters of base64url")]
+    MalformedBinding,
+    /// The session began too long ago to be renewed.
+    #[error("the session began too long ago to be renewed; sign in again")]
+    RefreshOver,
+    /// A machine's key was used where a person must decide.
+    #[error("keys of machines cannot do this; sign in with a wallet")]
+    SessionRequired,
+    /// A machine's key was used for what its scopes leave out.
+    #[error("the key lacks the scope {0}; make one that has it")]
+    ScopeRequired(&'static str),
+    /// Only admins may.
+    #[error("only admins may make, list and remove keys of machines")]
+    AdminRequired,
+    /// Something of a machine's key is not as it must be.
+    #[error("the key's {0}")]
+    MalformedKey(&'static str),
+    /// A key's secret could not be hashed.
+    #[error("the key could not be made; try again")]
+    Hashing,
+    /// There is no such key.
+    #[error("there is no such key; list them at /api/v1/auth/keys")]
+    UnknownKey,
     /// The message is for somebody else.
     #[error("the message's {0} is not this gate's; ask for a challenge here and sign that")]
     Foreign(&'static str),

@@ -12,20 +12,21 @@ use super::evaluate::{Answer, Finding};
 use super::revocations::{Key, is_logged};
 use crate::ports::chain::{Block, ChainError, Wallet};
 use crate::ports::clock::UnixSeconds;
+use crate::ports::hooks::HookError;
 use crate::ports::identity::Viewer;
 
 /// How long "does not hold" is believed: somebody who has just bought a token waits no longer.
 const NEGATIVE_SECONDS: u64 = 5;
 
-/// What a chain said, when, and of which block.
+/// What a chain or a service said, when, and of which block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     holds: bool,
     asked: UnixSeconds,
     /// What was known to have ended when it was asked.
     generation: u64,
-    /// The block it is true at.
-    pub block: Block,
+    /// The block it is true at, when a chain was asked.
+    pub block: Option<Block>,
 }
 
 impl Said {
@@ -48,8 +49,29 @@ impl Finding {
     };
 }
 
+/// Why a test could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// By a chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// By a service.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+}
+
+impl Obstacle {
+    /// Stable word for it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Chain(error) => error.reason(),
+            Self::Hook(error) => error.reason(),
+        }
+    }
+}
+
 /// What a test rests on: no chain at all, a block, or what is in the way.
-pub type Ground = Result<Option<Block>, Arc<ChainError>>;
+pub type Ground = Result<Option<Block>, Arc<Obstacle>>;
 
 /// What was found out about the tests of a rule.
 #[derive(Debug, Default)]
@@ -67,7 +89,7 @@ impl Examined {
     }
 
     /// Why something could not be found out.
-    pub fn failure(&self) -> Option<&Arc<ChainError>> {
+    pub fn failure(&self) -> Option<&Arc<Obstacle>> {
         // The same for the same failures, whatever order the table has.
         let failures = self
             .0
@@ -77,7 +99,7 @@ impl Examined {
     }
 }
 
-type Asked<'a> = BoxFuture<'a, Result<Said, Arc<ChainError>>>;
+type Asked<'a> = BoxFuture<'a, Result<Said, Arc<Obstacle>>>;
 
 impl Auth {
     /// Finds out everything about the tests of a rule, asking chains by `ask`.
@@ -91,7 +113,7 @@ impl Auth {
             let found = match self.look(viewer, check) {
                 Some(finding) => (finding, Ok(None)),
                 None => match ask(self, viewer.wallet, check).await {
-                    Ok(said) => (self.read(said), Ok(Some(said.block))),
+                    Ok(said) => (self.read(said), Ok(said.block)),
                     Err(error) => (Finding::OPEN, Err(error)),
                 },
             };
@@ -113,7 +135,7 @@ impl Auth {
         Box::pin(async move {
             let entry = (wallet, check.clone());
             let now = self.clock.now();
-            let key = Key::of(check, wallet.address);
+            let key = wallet.evm().and_then(|account| Key::of(check, account));
             if let Some(key) = &key {
                 self.refuse_deaf(check, now)?;
                 let until = now.saturating_add_unsigned(self.settings.lease_seconds);
@@ -121,7 +143,7 @@ impl Auth {
             }
             let stale = |said: Said| {
                 let moved = |key| {
-                    let block = said.block.number;
+                    let block = said.block.map_or(0, |block| block.number);
                     !self.revocations.stands(key, said.generation, block)
                 };
                 said.until(self.settings.lease_seconds) <= now || key.as_ref().is_some_and(moved)
@@ -135,11 +157,11 @@ impl Auth {
     }
 
     /// Without news of what moves, nobody is admitted by what logs would have told.
-    fn refuse_deaf(&self, check: &Check, now: UnixSeconds) -> Result<(), Arc<ChainError>> {
+    fn refuse_deaf(&self, check: &Check, now: UnixSeconds) -> Result<(), Arc<Obstacle>> {
         let chain = check.chain().unwrap_or_default();
         let deaf = is_logged(check) && self.revocations.is_deaf(chain, now);
         match deaf {
-            true => Err(Arc::new(ChainError::Unwatched(chain.to_owned()))),
+            true => Err(Arc::new(ChainError::Unwatched(chain.to_owned()).into())),
             false => Ok(()),
         }
     }
@@ -149,25 +171,42 @@ impl Auth {
         Box::pin(async move { self.ask(wallet, check).await.map_err(Arc::new) })
     }
 
-    async fn ask(&self, wallet: Wallet, check: &Check) -> Result<Said, ChainError> {
+    async fn ask(&self, wallet: Wallet, check: &Check) -> Result<Said, Obstacle> {
         let asked = self.clock.now();
         let generation = self.revocations.generation();
-        let outcome = self.chain.read(wallet.address, check).await;
-        self.metrics.question(&outcome);
-        let reading = outcome?;
+        let outcome = self.answer(wallet, check).await;
+        self.metrics
+            .question(outcome.as_ref().ok().map(|(holds, _)| *holds));
+        let (holds, block) = outcome?;
         tracing::debug!(
             chain = check.chain(),
-            block = reading.block.number,
-            hash = hex::encode(reading.block.hash),
-            age = asked.saturating_sub(reading.block.time),
-            holds = reading.holds,
-            "asked a chain"
+            block = block.map(|block| block.number),
+            hash = block.map(|block| hex::encode(block.hash)),
+            age = block.map(|block| asked.saturating_sub(block.time)),
+            holds,
+            "asked a chain or a service"
         );
         Ok(Said {
-            holds: reading.holds,
+            holds,
             asked,
             generation,
-            block: reading.block,
+            block,
         })
+    }
+
+    /// Asks whoever knows.
+    async fn answer(
+        &self,
+        wallet: Wallet,
+        check: &Check,
+    ) -> Result<(bool, Option<Block>), Obstacle> {
+        if let Check::Webhook(rule) = check {
+            let hooks = &self.outside.hooks;
+            return Ok((hooks.admits(wallet, rule).await?, None));
+        }
+        let nowhere = || ChainError::UnknownChain(check.chain().unwrap_or_default().to_owned());
+        let address = wallet.evm().ok_or_else(nowhere)?;
+        let reading = self.chain.read(address, check).await?;
+        Ok((reading.holds, Some(reading.block)))
     }
 }

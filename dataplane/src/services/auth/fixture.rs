@@ -1,7 +1,7 @@
 //! A gate for tests: real catalog and store in a folder, a clock moved by hand, wallets that sign.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use alloy_primitives::{Address, Signature, eip191_hash_message};
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use serde_json::json;
 use streamgate_contract::config::RoleConfig;
 use streamgate_contract::rules::Check;
 
-use super::{Auth, Parts, Profile};
+use super::{Auth, Browser, Outside, Parts, Profile};
 use crate::adapters::ethereum::Ethereum;
 use crate::adapters::filesystem::Filesystem;
 use crate::adapters::sqlite::Sqlite3Catalog;
@@ -51,6 +51,12 @@ impl Account {
             .unwrap()
             .into()
     }
+}
+
+/// The browser everybody uses.
+pub fn browser() -> &'static Browser {
+    static BROWSER: LazyLock<Browser> = LazyLock::new(|| Browser::with("browser"));
+    &BROWSER
 }
 
 /// The text form of a signature.
@@ -139,6 +145,11 @@ pub fn config(rpc_url: &str, chain_id: u64) -> RoleConfig {
 impl World {
     /// A gate on this chain.
     pub async fn new(chain: Arc<dyn Chain>, config: RoleConfig) -> Self {
+        Self::with(chain, config, Outside::nobody()).await
+    }
+
+    /// The same with somebody else to ask.
+    pub async fn with(chain: Arc<dyn Chain>, config: RoleConfig, outside: Outside) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await;
         let catalog = Arc::new(catalog.unwrap());
@@ -148,6 +159,7 @@ impl World {
             catalog: catalog.clone(),
             chain,
             clock: clock.clone(),
+            outside,
             session_key: signer(1),
             playback_key: signer(2),
         };
@@ -194,13 +206,11 @@ impl World {
 
     /// Signs an account in.
     pub async fn sign_in(&self, account: &Account) -> (String, Profile) {
-        let challenge = self.auth.challenge(account.wallet(), None).await.unwrap();
-        let signature = text(&account.sign(&challenge.message));
-        let signed_in = self
-            .auth
-            .sign_in(&challenge.message, &signature)
-            .await
-            .unwrap();
+        let challenge = self.auth.challenge(account.wallet(), None, browser());
+        let message = challenge.await.unwrap().message;
+        let signature = text(&account.sign(&message));
+        let signed_in = self.auth.sign_in(&message, &signature, Some(browser()));
+        let signed_in = signed_in.await.unwrap();
         let profile = self.auth.session(&signed_in.token).await.unwrap();
         (signed_in.token, profile)
     }

@@ -7,7 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,13 +16,17 @@ use streamgate_contract::ContentId;
 use super::error::AuthError;
 use super::{Auth, Playback, Profile, merkle};
 use crate::error::{Kind, Problem};
-use crate::layers::authenticate::{PLAYBACK_COOKIE, SESSION_COOKIE, session_token};
+use crate::layers::authenticate::{PLAYBACK_COOKIE, session_token};
 use crate::layers::circumstances::Bindings;
 use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::IdentityError;
+use crate::ports::openid::OpenIdError;
 
 mod admission;
+mod keys;
+mod openid;
+mod sign_in;
 
 /// Largest body of a request; the largest message and its signature fit.
 const MAX_BODY_BYTES: usize = 16 << 10;
@@ -32,13 +36,22 @@ const KEYS_CACHE: &str = "public, max-age=300";
 /// Routes of the public listener.
 pub fn routes(auth: Arc<Auth>) -> Router {
     Router::new()
-        .route("/api/v1/auth/challenge", post(challenge))
-        .route("/api/v1/auth/login", post(login))
-        .route("/api/v1/auth/logout", post(logout))
-        .route("/api/v1/auth/profile", get(profile))
+        .route("/api/v1/auth/challenge", post(sign_in::challenge))
+        .route("/api/v1/auth/login", post(sign_in::login))
+        .route("/api/v1/auth/refresh", post(sign_in::refresh))
+        .route("/api/v1/auth/logout", post(sign_in::logout))
+        .route("/api/v1/auth/profile", get(sign_in::profile))
+        .route("/api/v1/auth/verify", post(sign_in::verify))
+        .route("/api/v1/auth/oidc/{provider}/login", get(openid::login))
+        .route(
+            "/api/v1/auth/oidc/{provider}/callback",
+            get(openid::callback),
+        )
+        .route("/api/v1/auth/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/auth/keys/{id}", delete(keys::remove))
         .route("/api/v1/playback", post(playback))
         .route("/api/v1/contents/{id}/admission", post(admission::dry_run))
-        .route("/.well-known/jwks.json", get(keys))
+        .route("/.well-known/jwks.json", get(jwks))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(auth)
 }
@@ -78,10 +91,13 @@ impl Proofs {
         const MAX: usize = 4;
         let root = |proof: &Vec<String>| {
             let nodes: Result<Vec<B256>, _> = proof.iter().map(|node| node.parse()).collect();
-            merkle::root(wallet.address, &nodes.ok()?)
+            // Lists hold accounts that sign with a key: a contract could be anybody's elsewhere.
+            let Wallet::Key(address) = wallet else {
+                return None;
+            };
+            merkle::root(address, &nodes.ok()?)
         };
-        // Lists hold accounts that sign with a key: a contract could be anybody's elsewhere.
-        let proofs = self.0.iter().filter(|_| wallet.chain.is_none());
+        let proofs = self.0.iter().filter(|_| matches!(wallet, Wallet::Key(_)));
         let roots: Option<Vec<String>> = proofs.map(root).collect();
         let roots = roots.filter(|_| self.0.len() <= MAX);
         roots.ok_or(AuthError::MalformedProof)
@@ -102,87 +118,12 @@ fn secret(value: serde_json::Value) -> Response {
         .into_response()
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ChallengeRequest {
-    address: String,
-    chain_id: Option<u64>,
-}
-
-async fn challenge(
-    State(auth): State<Arc<Auth>>,
-    request: Body<ChallengeRequest>,
-) -> Result<Response, Problem> {
-    let request = body(request)?;
-    let wallet = wallet(&request.address)?;
-    let challenge = auth.challenge(wallet, request.chain_id).await?;
-    let expires = rfc3339(challenge.expires);
-    Ok(secret(
-        json!({"message": challenge.message, "expiresAt": expires}),
-    ))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LoginRequest {
-    message: String,
-    signature: String,
-}
-
-async fn login(
-    State(auth): State<Arc<Auth>>,
-    request: Body<LoginRequest>,
-) -> Result<Response, Problem> {
-    let request = body(request)?;
-    let signed_in = auth.sign_in(&request.message, &request.signature).await?;
-    let profile = auth.session(&signed_in.token).await?;
-    let mut shown = shown(&profile);
-    shown["token"] = signed_in.token.clone().into();
-    Ok(with_cookie(secret(shown), &signed_in.token, None))
-}
-
-/// Who somebody is, as JSON.
-fn shown(profile: &Profile) -> serde_json::Value {
-    let who = profile.principal;
-    json!({
-        "address": who.wallet.to_string(), "creator": who.creator, "admin": who.admin,
-        "expiresAt": rfc3339(profile.expires),
-    })
-}
-
-/// Sets the session cookie for as long as the browser runs, or takes it away.
-fn with_cookie(mut response: Response, token: &str, max_age: Option<u32>) -> Response {
-    let age = max_age
-        .map(|s| format!("; Max-Age={s}"))
-        .unwrap_or_default();
-    let cookie = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax{age}");
-    if let Ok(mut cookie) = HeaderValue::try_from(cookie) {
-        cookie.set_sensitive(true);
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
-}
-
 /// The session of a request, or 401.
 async fn session(auth: &Auth, headers: &HeaderMap) -> Result<Profile, Problem> {
     let detail = "this needs a session; sign in at /api/v1/auth/challenge";
     let nobody = || Problem::new(Kind::Unauthenticated, "SignInRequired", detail);
     let token = session_token(headers).ok_or_else(nobody)?;
     Ok(auth.session(token).await?)
-}
-
-async fn logout(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let profile = session(&auth, &headers).await?;
-    auth.sign_out(&profile.session).await?;
-    Ok(with_cookie(
-        StatusCode::NO_CONTENT.into_response(),
-        "",
-        Some(0),
-    ))
-}
-
-async fn profile(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Problem> {
-    Ok(secret(shown(&session(&auth, &headers).await?)))
 }
 
 #[derive(Deserialize)]
@@ -238,7 +179,7 @@ fn with_playback_cookie(
     response
 }
 
-async fn keys(State(auth): State<Arc<Auth>>) -> Response {
+async fn jwks(State(auth): State<Arc<Auth>>) -> Response {
     let cache = AppendHeaders([(header::CACHE_CONTROL, KEYS_CACHE)]);
     (cache, Json(json!({"keys": auth.keys()}))).into_response()
 }
@@ -268,10 +209,33 @@ impl From<AuthError> for Problem {
                 crate::error::unavailable(&error, cause.reason(), detail)
             }
             AuthError::NonceSpent => refused(Kind::Unauthenticated, "NonceSpent"),
+            AuthError::NoWallet => refused(Kind::Invalid, "InvalidAddress"),
+            AuthError::OpenId(OpenIdError::UnknownProvider(_)) => {
+                refused(Kind::NotFound, "UnknownProvider")
+            }
+            AuthError::OpenId(OpenIdError::Unavailable { .. }) => {
+                let detail = "the provider does not answer as it must";
+                crate::error::unavailable(&error, "ProviderUnavailable", detail)
+            }
+            AuthError::OpenId(OpenIdError::CodeRefused(_)) => {
+                refused(Kind::Unauthenticated, "CodeRefused")
+            }
+            AuthError::OpenId(OpenIdError::InvalidIdToken { .. }) => {
+                refused(Kind::Unauthenticated, "InvalidIdToken")
+            }
+            AuthError::Declined(_) => refused(Kind::Unauthenticated, "SignInDeclined"),
+            AuthError::Unbound => refused(Kind::Invalid, "BindingRequired"),
+            AuthError::MalformedBinding => refused(Kind::Invalid, "MalformedBinding"),
+            AuthError::RefreshOver => refused(Kind::Unauthenticated, "RefreshOver"),
+            AuthError::SessionRequired => refused(Kind::Forbidden, "SessionRequired"),
+            AuthError::ScopeRequired(_) => refused(Kind::Forbidden, "ScopeRequired"),
+            AuthError::AdminRequired => refused(Kind::Forbidden, "AdminRequired"),
+            AuthError::MalformedKey(_) => refused(Kind::Invalid, "MalformedKey"),
+            AuthError::UnknownKey => refused(Kind::NotFound, "NotFound"),
             AuthError::Denied(denied) => denied.into(),
             AuthError::NotYours(_) => refused(Kind::Forbidden, "NotYours"),
             AuthError::MalformedProof => refused(Kind::Invalid, "MalformedProof"),
-            AuthError::Key(_) | AuthError::Clock | AuthError::Catalog(_) => {
+            AuthError::Key(_) | AuthError::Clock | AuthError::Hashing | AuthError::Catalog(_) => {
                 Problem::internal(&error)
             }
         }

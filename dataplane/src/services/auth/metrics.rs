@@ -5,8 +5,8 @@ use prometheus::{IntCounterVec, Opts, Registry};
 use super::error::AuthError;
 use super::sign_in::SignedIn;
 use super::watch::News;
-use crate::ports::chain::{ChainError, Reading};
 use crate::ports::identity::{Denied, Lease};
+use crate::ports::openid::OpenIdError;
 
 /// The families.
 pub struct Metrics {
@@ -57,7 +57,7 @@ impl Metrics {
             questions: counter(
                 registry,
                 "streamgate_auth_chain_questions_total",
-                "Questions to chains, by outcome; answers that were remembered are not asked again.",
+                "Questions to chains and services, by outcome; answers that were remembered are not asked again.",
                 &["holds", "does_not_hold", "failed"],
             )?,
             news: news(registry)?,
@@ -71,6 +71,8 @@ impl Metrics {
                 AuthError::Catalog(_)
                 | AuthError::Key(_)
                 | AuthError::Clock
+                | AuthError::Hashing
+                | AuthError::OpenId(OpenIdError::Unavailable { .. })
                 | AuthError::Undecided(_),
             ) => "failed",
             Err(_) => "refused",
@@ -97,11 +99,12 @@ impl Metrics {
         count("gap", usize::from(news.lost));
     }
 
-    pub fn question(&self, outcome: &Result<Reading, ChainError>) {
-        let outcome = match outcome {
-            Ok(Reading { holds: true, .. }) => "holds",
-            Ok(_) => "does_not_hold",
-            Err(_) => "failed",
+    /// Counts a question: whether the viewer has what it asks for, if that is known.
+    pub fn question(&self, holds: Option<bool>) {
+        let outcome = match holds {
+            Some(true) => "holds",
+            Some(false) => "does_not_hold",
+            None => "failed",
         };
         self.questions.with_label_values(&[outcome]).inc();
     }

@@ -1,16 +1,17 @@
 //! Playback handles: made here with the private key, verified by `streaming` with the public one.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use streamgate_contract::ContentId;
 use streamgate_contract::plan::Plan;
-use streamgate_contract::rules::{Check, MerkleRule};
 
 use super::Auth;
 use super::error::AuthError;
-use super::sessions::Profile;
+use super::proofs;
+use super::sessions::{Means, Profile};
 use crate::ports::clock::UnixSeconds;
-use crate::ports::identity::{Denied, Entitlements, Viewer};
+use crate::ports::identity::{Denied, Entitlements};
 use crate::tokens::{Circumstances, Token, Viewing};
 
 /// A way to watch.
@@ -44,7 +45,8 @@ fn end(plan: &Plan, pause_seconds: u64, now: UnixSeconds) -> UnixSeconds {
 
 impl Auth {
     /// Makes a handle for somebody who may watch the content now.
-    /// `proven` are roots the wallet was proven to be in; they open nothing but rules that name them.
+    /// `proven` are roots the wallet was proven to be in; they open nothing but rules that name
+    /// them, and neither does what its sign-in proved.
     pub async fn playback(
         &self,
         who: &Profile,
@@ -59,14 +61,15 @@ impl Auth {
         &self,
         who: &Profile,
         id: &ContentId,
-        proven: Vec<String>,
+        mut proven: Vec<String>,
         bound: Option<Circumstances>,
     ) -> Result<Playback, AuthError> {
-        let viewer = Viewer {
-            wallet: who.principal.wallet,
-            session: who.session.clone(),
-            proven: self.wanted(proven),
-        };
+        if matches!(who.means, Means::Key(scopes) if !scopes.watch) {
+            return Err(AuthError::ScopeRequired("watch"));
+        }
+        proven.extend(who.proven.iter().cloned());
+        let (wallet, session) = (who.principal.wallet, who.session.clone());
+        let viewer = self.viewer(wallet, session, self.wanted(proven));
         self.entitle(&viewer, id).await?;
         let output = self.catalog.playable_output(id).await?;
         let output = output.ok_or_else(|| Denied::NotPlayable(id.clone()))?;
@@ -95,16 +98,11 @@ impl Auth {
         })
     }
 
-    /// Those roots that some rule names: nothing else needs to ride in a handle.
-    fn wanted(&self, mut proven: Vec<String>) -> Vec<String> {
-        let checks: Vec<_> = self.rules.usable().flat_map(|r| r.checks()).collect();
-        let named = |root: &String| {
-            let same = |rule: &MerkleRule| rule.root.eq_ignore_ascii_case(root);
-            checks
-                .iter()
-                .any(|c| matches!(c, Check::Merkle(rule) if same(rule)))
-        };
-        proven.retain(named);
+    /// What some rule names: nothing else needs to ride in a handle.
+    pub(super) fn wanted(&self, mut proven: Vec<String>) -> Vec<String> {
+        let checks = self.rules.usable().flat_map(|r| r.checks());
+        let named: HashSet<String> = checks.filter_map(proofs::of).collect();
+        proven.retain(|what| named.contains(what));
         proven.sort_unstable();
         proven.dedup();
         proven

@@ -44,7 +44,7 @@ impl Key {
 
 /// Address of a contract as rules write it.
 pub fn address(text: &str) -> Option<[u8; 20]> {
-    text.parse().ok().map(|wallet: Wallet| wallet.address)
+    text.parse().ok().and_then(|wallet: Wallet| wallet.evm())
 }
 
 /// Does a contract log what changes the answer?

@@ -27,7 +27,7 @@ pub enum Access<'a> {
 
 /// Does the content belong to whoever asks?
 pub fn owns(content: &Content, wallet: Wallet) -> bool {
-    content.owner.eq_ignore_ascii_case(&wallet.to_string())
+    content.owner.parse() == Ok(wallet)
 }
 
 /// Decides as far as nothing needs to be looked at.
@@ -60,8 +60,7 @@ pub fn guard<'a>(content: &Content, rules: &'a Rules, default: Option<&str>) -> 
 
 /// Is the wallet on the list?
 pub fn listed(list: &AllowListRule, wallet: Wallet) -> bool {
-    let text = wallet.to_string();
-    list.wallets.iter().any(|w| w.eq_ignore_ascii_case(&text))
+    list.wallets.iter().any(|w| w.parse() == Ok(wallet))
 }
 
 /// Hash of a set of rules: the same for the same rules in any order.

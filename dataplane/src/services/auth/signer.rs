@@ -5,11 +5,11 @@
 //! contract act for it (EIP-7702). A signature that is none of a key never stops the question to the
 //! contract.
 
-use alloy_primitives::{B256, eip191_hash_message};
+use alloy_primitives::{Address, B256, eip191_hash_message};
 
 use super::Auth;
 use super::error::AuthError;
-use super::siwe::Message;
+use super::siwe::{Account, Message};
 use super::verify;
 use crate::ports::chain::{Code, Signed, Wallet};
 
@@ -19,28 +19,47 @@ impl Auth {
         &self,
         message: &Message,
         text: &str,
+        signature: &str,
+    ) -> Result<Wallet, AuthError> {
+        match &message.account {
+            Account::Solana { key, .. } => {
+                verify::by_solana_key(key, text, signature).map(|()| Wallet::Solana(*key))
+            }
+            Account::Ethereum { address, chain_id } => {
+                let signature = verify::signature(signature)?;
+                let hash = eip191_hash_message(text);
+                self.ethereum_signer(*address, *chain_id, hash, &signature)
+                    .await
+            }
+        }
+    }
+
+    async fn ethereum_signer(
+        &self,
+        account: Address,
+        chain: u64,
+        hash: B256,
         signature: &[u8],
     ) -> Result<Wallet, AuthError> {
-        let hash = eip191_hash_message(text);
-        let by_key = || verify::by_key(message.address, hash, signature);
-        let key = Wallet::of_key(message.address.into_array());
-        let contract = Wallet::of_contract(key.address, message.chain_id);
+        let by_key = || verify::by_key(account, hash, signature);
+        let address = account.into_array();
+        let (key, contract) = (Wallet::of_key(address), Wallet::of_contract(address, chain));
         if let Some(wrapped) = verify::unwrap(signature) {
             let (factory, prepare, inner) = wrapped?;
             let deployed_by = Some((factory.into_array(), prepare.as_ref()));
-            let signed = signed(key, hash, &inner, deployed_by);
-            return self.says_so(message, signed).await.map(|()| contract);
+            let signed = signed(address, hash, &inner, deployed_by);
+            return self.says_so(chain, signed).await.map(|()| contract);
         }
         if !self.asks_chains {
             return by_key().map(|()| key);
         }
-        let code = self.chain.code(message.chain_id, key.address).await;
+        let code = self.chain.code(chain, address).await;
         let (code, block) = code.map_err(AuthError::Undecided)?;
         if code == Code::None {
             return by_key().map(|()| key);
         }
-        let signed = signed(key, hash, signature, None);
-        let said = self.chain.signed(message.chain_id, block, signed).await;
+        let signed = signed(address, hash, signature, None);
+        let said = self.chain.signed(chain, block, signed).await;
         match (said.map_err(AuthError::Undecided)?, code) {
             (true, Code::Contract) => Ok(contract),
             // What the key itself signed is good on every chain, whoever else says yes to it.
@@ -51,12 +70,11 @@ impl Auth {
     }
 
     /// Asks a wallet that may have to be deployed first.
-    async fn says_so(&self, message: &Message, signed: Signed<'_>) -> Result<(), AuthError> {
+    async fn says_so(&self, chain: u64, signed: Signed<'_>) -> Result<(), AuthError> {
         if !self.asks_chains {
             let what = "is of a contract wallet, and this gate has no chain to ask it";
             return Err(AuthError::InvalidSignature(what));
         }
-        let chain = message.chain_id;
         let pinned = self.chain.code(chain, signed.wallet).await;
         let (_, block) = pinned.map_err(AuthError::Undecided)?;
         let said = self.chain.signed(chain, block, signed).await;
@@ -68,13 +86,13 @@ impl Auth {
 }
 
 fn signed<'a>(
-    wallet: Wallet,
+    wallet: [u8; 20],
     hash: B256,
     signature: &'a [u8],
     deployed_by: Option<([u8; 20], &'a [u8])>,
 ) -> Signed<'a> {
     Signed {
-        wallet: wallet.address,
+        wallet,
         hash: hash.0,
         signature,
         deployed_by,

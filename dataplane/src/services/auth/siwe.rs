@@ -1,5 +1,6 @@
 //! Sign-in messages: built and parsed byte by byte, nothing lenient, since what is parsed here is
-//! what a wallet signed. Source: EIP-4361 (grammar), EIP-55 (address), RFC 3339 (times).
+//! what a wallet signed. Source: EIP-4361 (grammar), EIP-55 (address), RFC 3339 (times), Sign In With
+//! Solana (the same fields for a Solana account).
 
 use std::fmt;
 
@@ -11,8 +12,9 @@ mod parse;
 
 pub use parse::Malformed;
 
-/// Ends the first line.
-const WANTS: &str = " wants you to sign in with your Ethereum account:";
+/// End of the first line, by kind of account.
+const ETHEREUM: &str = " wants you to sign in with your Ethereum account:";
+const SOLANA: &str = " wants you to sign in with your Solana account:";
 /// The one version there is.
 const VERSION: &str = "1";
 
@@ -24,6 +26,50 @@ pub struct Time {
     pub seconds: UnixSeconds,
 }
 
+/// Who signs in, and the chain the message names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// An account of EVM chains.
+    Ethereum {
+        /// Its address.
+        address: Address,
+        /// EIP-155 chain id.
+        chain_id: u64,
+    },
+    /// An account of Solana.
+    Solana {
+        /// Its Ed25519 key.
+        key: [u8; 32],
+        /// The cluster, such as `mainnet`.
+        cluster: String,
+    },
+}
+
+impl Account {
+    const fn wants(&self) -> &'static str {
+        match self {
+            Self::Ethereum { .. } => ETHEREUM,
+            Self::Solana { .. } => SOLANA,
+        }
+    }
+
+    /// The account as the message writes it.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Ethereum { address, .. } => address.to_string(),
+            Self::Solana { key, .. } => bs58::encode(key).into_string(),
+        }
+    }
+
+    /// The chain as the message writes it.
+    pub fn chain(&self) -> String {
+        match self {
+            Self::Ethereum { chain_id, .. } => chain_id.to_string(),
+            Self::Solana { cluster, .. } => cluster.clone(),
+        }
+    }
+}
+
 /// A sign-in message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -31,14 +77,12 @@ pub struct Message {
     pub scheme: Option<String>,
     /// Authority of the origin that asks.
     pub domain: String,
-    /// Who signs in.
-    pub address: Address,
+    /// Who signs in, on which chain.
+    pub account: Account,
     /// What the person reads.
     pub statement: Option<String>,
     /// What the sign-in is for.
     pub uri: String,
-    /// EIP-155 chain id.
-    pub chain_id: u64,
     /// Makes the message good for one sign-in.
     pub nonce: String,
     /// When it was made.
@@ -96,12 +140,14 @@ impl fmt::Display for Message {
         if let Some(scheme) = &self.scheme {
             write!(f, "{scheme}://")?;
         }
-        write!(f, "{}{WANTS}\n{}\n\n", self.domain, self.address)?;
+        let (wants, address) = (self.account.wants(), self.account.address());
+        write!(f, "{}{wants}\n{address}\n\n", self.domain)?;
         if let Some(statement) = &self.statement {
             writeln!(f, "{statement}")?;
         }
         write!(f, "\nURI: {}\nVersion: {VERSION}", self.uri)?;
-        write!(f, "\nChain ID: {}\nNonce: {}", self.chain_id, self.nonce)?;
+        write!(f, "\nChain ID: {}", self.account.chain())?;
+        write!(f, "\nNonce: {}", self.nonce)?;
         write!(f, "\nIssued At: {}", self.issued_at.text)?;
         if let Some(time) = &self.expiration_time {
             write!(f, "\nExpiration Time: {}", time.text)?;

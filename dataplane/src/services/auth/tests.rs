@@ -3,9 +3,14 @@
 mod decisions;
 mod dry_runs;
 mod faults;
+mod hooks;
+mod machines;
+mod openid;
 mod over_http;
 mod properties;
+mod replicas;
 mod revocation;
 mod sign_in;
+mod solana;
 mod trees;
 mod wallets;

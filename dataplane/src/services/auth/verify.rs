@@ -1,16 +1,20 @@
 //! Is a signed message a sign-in here and now? Pure: the nonce alone is taken elsewhere.
 //! Source: EIP-4361 (checks), EIP-191 (what is signed), EIP-2 (no second form of a
-//! signature), EIP-6492 (signatures of wallets that are not deployed yet).
+//! signature), EIP-6492 (signatures of wallets that are not deployed yet), RFC 8032 (Ed25519).
 
 use alloy_primitives::{Address, B256, Bytes, Signature, fixed_bytes};
 use alloy_sol_types::SolValue;
+use ed25519_dalek::VerifyingKey;
 
 use super::error::AuthError;
-use super::siwe::Message;
+use super::siwe::{Account, Message};
 use crate::ports::clock::UnixSeconds;
 
 /// How far a wallet's clock may be ahead of ours.
 const SKEW_SECONDS: i64 = 60;
+
+/// The cluster that messages of Solana accounts name: a key is the same on all of them.
+pub const CLUSTER: &str = "mainnet";
 
 /// What a message must say.
 pub struct Expected<'a> {
@@ -37,12 +41,20 @@ pub fn check(message: &Message, expected: &Expected, now: UnixSeconds) -> Result
             "scheme",
             message.scheme.is_some() && message.scheme.as_deref() != scheme,
         ),
-        ("chain id", !expected.chain_ids.contains(&message.chain_id)),
+        ("chain id", !on(&message.account, expected.chain_ids)),
     ];
     if let Some((what, _)) = foreign.into_iter().find(|(_, wrong)| *wrong) {
         return Err(AuthError::Foreign(what));
     }
     check_times(message, expected.life_seconds, now)
+}
+
+/// Does the account sign in for one of the gate's chains?
+fn on(account: &Account, chain_ids: &[u64]) -> bool {
+    match account {
+        Account::Ethereum { chain_id, .. } => chain_ids.contains(chain_id),
+        Account::Solana { cluster, .. } => cluster == CLUSTER,
+    }
 }
 
 fn check_times(message: &Message, life: u64, now: UnixSeconds) -> Result<(), AuthError> {
@@ -67,6 +79,8 @@ fn check_times(message: &Message, life: u64, now: UnixSeconds) -> Result<(), Aut
 
 /// Longest signature that is looked at: a wallet's own, with the call that deploys the wallet.
 const MAX_SIGNATURE_BYTES: usize = 6 << 10;
+/// Longest base58 text of 64 bytes.
+const MAX_BASE58_SIGNATURE: usize = 88;
 /// Ends a signature that says how its wallet is deployed (EIP-6492).
 const WRAPPED: [u8; 32] =
     fixed_bytes!("6492649264926492649264926492649264926492649264926492649264926492").0;
@@ -98,6 +112,22 @@ pub fn by_key(account: Address, hash: B256, signature: &[u8]) -> Result<(), Auth
         Ok(address) if address == account => Ok(()),
         _ => Err(AuthError::WrongSigner),
     }
+}
+
+/// Did this key sign? Strictly: neither weak keys nor a second form of a signature are taken.
+/// Source: RFC 8032, and "Taming the many EdDSAs" for what strict means.
+pub fn by_solana_key(key: &[u8; 32], text: &str, signature: &str) -> Result<(), AuthError> {
+    let mut bytes = [0; 64];
+    let short = signature.len() <= MAX_BASE58_SIGNATURE;
+    let read = short.then(|| bs58::decode(signature).onto(&mut bytes).ok());
+    if read.flatten() != Some(bytes.len()) {
+        let what = "must be 64 bytes in base58";
+        return Err(AuthError::InvalidSignature(what));
+    }
+    let key = VerifyingKey::from_bytes(key).map_err(|_| AuthError::WrongSigner)?;
+    let signature = ed25519_dalek::Signature::from_bytes(&bytes);
+    let strict = key.verify_strict(text.as_bytes(), &signature);
+    strict.map_err(|_| AuthError::WrongSigner)
 }
 
 /// A signature with the factory that deploys its wallet and the call that does it.

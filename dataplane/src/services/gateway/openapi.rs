@@ -13,6 +13,7 @@ use crate::services;
 
 mod auth;
 mod cache;
+mod sign_in;
 mod streaming;
 mod uploads;
 
@@ -47,6 +48,7 @@ pub fn description() -> OpenApi {
     for part in [
         services::gateway::http::Docs::openapi(),
         services::metadata::http::Docs::openapi(),
+        sign_in::Docs::openapi(),
         auth::Docs::openapi(),
         cache::Docs::openapi(),
         streaming::Docs::openapi(),

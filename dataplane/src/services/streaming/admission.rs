@@ -10,6 +10,7 @@ use streamgate_contract::playback::PlaybackSettings;
 
 use super::error::StreamingError;
 use super::metrics::Metrics;
+use crate::pace::Paces;
 use crate::ports::clock::{Clock, UnixSeconds};
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
 use crate::tokens::{Token, TokenError, Verifier, Viewing};
@@ -17,7 +18,7 @@ use crate::tokens::{Token, TokenError, Verifier, Viewing};
 mod audience;
 mod pass;
 
-use audience::{Audience, Paces};
+use audience::Audience;
 pub use pass::Pass;
 use pass::{Moment, Passes};
 

@@ -1,7 +1,10 @@
 //! Why an upload request is refused.
 
+use streamgate_contract::UploadId;
+
 use crate::ports::catalog::CatalogError;
 use crate::ports::objects::ObjectsError;
+use crate::services::upload::checksum::Refused;
 use crate::services::upload::metadata::InvalidMetadata;
 
 /// Why an upload request is refused.
@@ -24,6 +27,46 @@ pub enum UploadError {
     TooLong {
         /// Bytes announced.
         length: u64,
+    },
+    /// Another length was told before.
+    #[error(
+        "the upload has {length} bytes, as was announced before; it cannot have another length"
+    )]
+    OtherLength {
+        /// Bytes announced.
+        length: u64,
+    },
+    /// The bytes are not what their checksum says.
+    #[error(transparent)]
+    Checksum(#[from] Refused),
+    /// The engine opens no such file.
+    #[error("this is no video that can be encoded; send MP4, QuickTime, Matroska, WebM or MPEG-TS")]
+    NotMedia,
+    /// The wallet has too much here.
+    #[error(
+        "your uploads would have more than the {limit} bytes this gate keeps for you; remove contents or uploads first"
+    )]
+    Quota {
+        /// Most bytes.
+        limit: u64,
+    },
+    /// The wallet has too many uploads in work.
+    #[error("you may have {limit} uploads in work; finish or end one first")]
+    TooManyOpen {
+        /// Most uploads.
+        limit: u64,
+    },
+    /// Bytes are sent to an upload that is joined of others.
+    #[error("the upload is joined of others and takes no bytes; send them to those")]
+    Joined,
+    /// The list of pieces is no such list.
+    #[error("a joined upload needs 1 to 64 uploads of this gate, each once")]
+    Pieces,
+    /// What should be joined is no piece, or part of another upload already.
+    #[error("upload {id} was not begun as a piece, or is part of another upload already")]
+    NotAPiece {
+        /// Which one.
+        id: UploadId,
     },
     /// What the upload says about itself is not accepted.
     #[error(transparent)]

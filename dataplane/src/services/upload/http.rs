@@ -1,31 +1,31 @@
-//! Uploads over HTTP: tus 1.0.0 with creation, creation-with-upload, expiration and termination,
-//! and a status in JSON for people. Source: tus.io, protocol 1.0.0.
+//! Uploads over HTTP: tus 1.0.0 with all its extensions, and a status in JSON for people. Whole files
+//! in one request are in [`files`]. Source: tus.io, protocol 1.0.0.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{head, post};
-use futures::TryStreamExt;
-use streamgate_contract::UploadId;
+use axum::routing::{get, head, post};
 
-use super::error::UploadError;
-use super::metadata::Metadata;
-use super::{Body, UploadService};
+use super::{Creation, UploadService};
 use crate::error::{Kind, Problem};
 use crate::extract::Named;
 use crate::layers::authenticate::Caller;
+use crate::ports::catalog::uploads::UploadKind;
 
+mod draft;
+mod events;
+pub mod files;
+mod headers;
+mod problem;
 mod render;
 
+use headers::{OFFSET_STREAM, incoming, is_offset_stream, number, number_if_told, parse_id};
 use render::{PATH, VERSION, names};
-
-/// Media type of a body of bytes.
-const OFFSET_STREAM: &str = "application/offset+octet-stream";
 
 type Service = State<Arc<UploadService>>;
 
@@ -37,11 +37,12 @@ pub fn routes(service: Arc<UploadService>) -> Router {
         .delete(terminate)
         .post(overridden)
         .options(options);
-    Router::new()
+    let tus = Router::new()
         .route(PATH, post(create).options(options))
         .route(&format!("{PATH}/{{id}}"), one)
-        .route_layer(from_fn(resumable))
-        .with_state(service)
+        .route_layer(from_fn(resumable));
+    let news = Router::new().route(&format!("{PATH}/{{id}}/events"), get(events::events));
+    tus.merge(news).merge(files::routes()).with_state(service)
 }
 
 /// Every request but OPTIONS, and the GET for people, must speak our version of tus; every answer
@@ -70,13 +71,23 @@ async fn create(
     body: HttpBody,
 ) -> Result<Response, Problem> {
     let who = caller.signed_in()?;
-    let length = length(&headers)?;
-    let metadata = metadata(&headers)?;
-    let mut status = service.create(who, length, metadata).await?;
-    if is_offset_stream(&headers) {
-        status = service
-            .begin(who, status, incoming(0, &headers, body))
-            .await?;
+    let kind = headers::kind(&headers)?;
+    let asked = Creation {
+        // A joined upload is as long as its pieces.
+        length: match kind {
+            UploadKind::Joined(_) => None,
+            _ => headers::length(&headers)?,
+        },
+        metadata: headers::metadata(&headers)?,
+        kind,
+    };
+    let body = match is_offset_stream(&headers) {
+        true => Some(incoming(0, &headers, body)?),
+        false => None,
+    };
+    let mut status = service.create(who, asked).await?;
+    if let Some(body) = body {
+        status = service.begin(who, status, body).await?;
     }
     Ok(render::created(&status))
 }
@@ -115,7 +126,8 @@ async fn append(
         return Err(Problem::new(kind, "UnsupportedMediaType", detail));
     }
     let offset = number(&headers, names::OFFSET)?;
-    let body = incoming(offset, &headers, body);
+    let mut body = incoming(offset, &headers, body)?;
+    body.length = number_if_told(&headers, names::LENGTH)?;
     let status = service.append(who, parse_id(&id)?, body).await?;
     Ok(render::appended(&status))
 }
@@ -152,80 +164,6 @@ async fn overridden(
                 "MethodNotAllowed",
                 detail,
             ))
-        }
-    }
-}
-
-fn incoming(offset: u64, headers: &HeaderMap, body: HttpBody) -> Body {
-    let announced = headers.get(header::CONTENT_LENGTH);
-    Body {
-        offset,
-        announced: announced.and_then(|v| v.to_str().ok()?.parse().ok()),
-        bytes: Box::pin(body.into_data_stream().map_err(Into::into)),
-    }
-}
-
-fn is_offset_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE);
-    media_type.is_some_and(|t| t.as_bytes().eq_ignore_ascii_case(OFFSET_STREAM.as_bytes()))
-}
-
-fn length(headers: &HeaderMap) -> Result<u64, Problem> {
-    if headers.contains_key(names::DEFER_LENGTH) {
-        let detail = "the length must be known at the start; send Upload-Length";
-        return Err(Problem::new(Kind::Invalid, "LengthRequired", detail));
-    }
-    number(headers, names::LENGTH)
-}
-
-fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Problem> {
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    let digits = value.filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
-    digits.and_then(|value| value.parse().ok()).ok_or_else(|| {
-        let detail = format!("{name} must be present and a whole number of bytes");
-        Problem::new(Kind::Invalid, "InvalidHeader", detail)
-    })
-}
-
-fn metadata(headers: &HeaderMap) -> Result<Metadata, UploadError> {
-    let text = headers.get(names::METADATA).map(|value| value.to_str());
-    // A header that is no text is no list either: let the parser say what it should be.
-    let text = text.map_or("", |text| text.unwrap_or("="));
-    Ok(Metadata::parse(text)?)
-}
-
-/// An id of another form is nobody's upload.
-fn parse_id(text: &str) -> Result<UploadId, UploadError> {
-    text.parse().map_err(|_| UploadError::NotFound)
-}
-
-impl From<UploadError> for Problem {
-    fn from(error: UploadError) -> Self {
-        use UploadError as E;
-        let (kind, reason) = match error {
-            E::CreatorRequired => (Kind::Forbidden, "CreatorRequired"),
-            E::Empty => (Kind::Invalid, "EmptyUpload"),
-            E::TooLarge { .. } => (Kind::TooLarge, "UploadTooLarge"),
-            E::TooLong { .. } => (Kind::TooLarge, "BodyTooLong"),
-            E::Metadata(_) => (Kind::Invalid, "InvalidMetadata"),
-            E::UnknownRule { .. } => (Kind::Unprocessable, "UnknownRule"),
-            E::NotFound => (Kind::NotFound, "UploadNotFound"),
-            E::Expired => (Kind::Gone, "UploadExpired"),
-            E::Complete => (Kind::Conflict, "UploadComplete"),
-            E::WrongOffset { .. } => (Kind::Conflict, "WrongOffset"),
-            E::Busy => (Kind::Conflict, "UploadBusy"),
-            E::TakenOver => (Kind::Conflict, "UploadTakenOver"),
-            E::Cut => (Kind::Invalid, "BodyCut"),
-            E::Stopping => (Kind::Unavailable, "Restarting"),
-            E::Objects(error) => return error.into(),
-            E::Catalog(error) => return error.into(),
-            E::Unreadable(_) | E::Died(_) => return Problem::internal(&error),
-        };
-        let problem = Problem::new(kind, reason, error.to_string());
-        match error {
-            E::WrongOffset { offset } => problem.with("offset", offset),
-            E::Stopping | E::Busy => problem.retry_after(1),
-            _ => problem,
         }
     }
 }

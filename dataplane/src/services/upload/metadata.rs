@@ -45,6 +45,12 @@ pub struct Metadata {
     pub content_type: Option<String>,
     /// The header as it came: HEAD gives it back.
     pub raw: String,
+    /// `Repr-Digest` as it came: what the whole must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// `Upload-Concat` as it came: HEAD gives it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concat: Option<String>,
 }
 
 impl Metadata {
@@ -64,7 +70,28 @@ impl Metadata {
             rule: value("rule")?,
             content_type: value("content-type")?,
             raw: header.to_owned(),
+            concat: None,
+            digest: None,
         })
+    }
+
+    /// Takes a value by its name, such as a query or a field of a form tells it; names nobody here
+    /// reads are passed over.
+    ///
+    /// # Errors
+    /// When a value that is read here is no short line.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidMetadata> {
+        let (name, place) = match name {
+            "title" => ("title", &mut self.title),
+            "filename" => ("filename", &mut self.filename),
+            "rule" => ("rule", &mut self.rule),
+            "content-type" => ("content-type", &mut self.content_type),
+            _ => return Ok(()),
+        };
+        let value: Result<Value, _> = value.parse();
+        let value = value.map_err(|_| InvalidMetadata::Value(name))?;
+        *place = Some(value.into());
+        Ok(())
     }
 
     /// The title the content gets.

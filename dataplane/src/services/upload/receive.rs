@@ -5,32 +5,42 @@
 //! arrived; the next body continues that part when it is shorter than [`REWRITE_BELOW`], by
 //! storing it anew with more bytes and letting the catalog exchange the two. So no byte is lost at
 //! a cut, and however small the bodies are, an upload has at most one part per `REWRITE_BELOW`.
+//!
+//! A body with a checksum is all or nothing: its parts are stored as they come, and get their rows
+//! together when the checksum is right.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
-use streamgate_contract::names;
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::{Buffer, Buffers, PART_BYTES};
+use super::checksum::{Expected, Sums};
 use super::error::UploadError;
 use super::metrics::Metrics;
-use super::turns::{Release, Turn};
+use super::parts::Parts;
+use super::stores::Stored;
+use super::turns::Turn;
+use crate::pace::Pace;
 use crate::ports::Source;
-use crate::ports::catalog::{CatalogError, Upload, UploadPart, Uploads};
-use crate::ports::objects::{ObjectKey, Objects};
+use crate::ports::catalog::uploads::{Release, Upload, Uploads};
+use crate::ports::objects::Objects;
 
-/// Most bytes of a part, and of an upload's bytes in memory.
-pub const PART_BYTES: usize = 8 << 20;
 /// A last part shorter than this is continued instead of followed by another.
-pub const REWRITE_BELOW: u64 = 4 << 20;
-/// Most parts of an upload: the width of their numbers.
-const MAX_PARTS: u64 = 100_000;
+pub const REWRITE_BELOW: u64 = (PART_BYTES / 2) as u64;
+/// Most parts of an upload: its row is read with all of them.
+const MAX_PARTS: u64 = 200_000;
 /// Most bytes of an upload of which all parts have the least size.
 pub const MAX_UPLOAD_BYTES: u64 = MAX_PARTS * REWRITE_BELOW;
 /// A connection that brings no byte for this long counts as cut.
 const SILENCE: Duration = Duration::from_secs(60);
+/// A body that brings nothing for this long gives its buffer to one that waits…
+const PAUSE: Duration = Duration::from_millis(100);
+/// …and so does one that is slower than this at filling it.
+const TURN: Duration = Duration::from_secs(1);
 /// A writer that is asked to stop takes what the network has brought, until it is quiet this long…
 const QUIET: Duration = Duration::from_millis(100);
 /// …or brings more after this long.
@@ -42,25 +52,72 @@ pub struct Body {
     pub offset: u64,
     /// Its length, when it is known beforehand.
     pub announced: Option<u64>,
+    /// Length of the whole upload, when this request tells it.
+    pub length: Option<u64>,
+    /// The upload ends with this body.
+    pub completes: bool,
+    /// What its bytes must have.
+    pub checksum: Expected,
+    /// Told of the offset whenever it has grown.
+    pub progress: Option<Progress>,
     /// Its bytes.
     pub bytes: BoxStream<'static, Result<Bytes, Source>>,
 }
 
+/// Takes an offset; must not wait.
+pub type Progress = Box<dyn Fn(u64) + Send + Sync>;
+
+impl Body {
+    /// Bytes at an offset, of which nothing else is known.
+    pub fn new(offset: u64, bytes: BoxStream<'static, Result<Bytes, Source>>) -> Self {
+        Self {
+            offset,
+            announced: None,
+            length: None,
+            completes: false,
+            checksum: Expected::Nothing,
+            progress: None,
+            bytes,
+        }
+    }
+}
+
+/// What receiving works on.
+pub struct Ports {
+    /// The store.
+    pub objects: Arc<dyn Objects>,
+    /// The catalog.
+    pub uploads: Arc<dyn Uploads>,
+    /// Memory.
+    pub buffers: Arc<Buffers>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
 /// One body being received into one upload.
 pub struct Receiver<'a> {
-    objects: &'a dyn Objects,
-    uploads: &'a dyn Uploads,
-    metrics: &'a Metrics,
-    upload: &'a mut Upload,
+    on: &'a Ports,
+    parts: Parts<'a>,
+    turn: &'a mut Turn,
+    /// Most bytes the upload may have.
+    most: u64,
     /// Offset of the next byte to arrive.
     offset: u64,
-    buffer: BytesMut,
-    /// Of the buffer's bytes, those that are stored already: a short last part is continued.
-    stored: usize,
+    /// Bytes that have arrived and have no buffer yet.
+    hand: Bytes,
+    sums: Option<Sums>,
+    /// How fast the uploader may send.
+    pace: Option<Arc<Pace>>,
+    /// When the last byte came.
+    heard: Instant,
 }
 
 enum Event {
     Bytes(Bytes),
+    Room(Buffer),
+    Stored(Stored),
+    Idle,
+    Pause,
     End,
     Cut,
     Asked(Release),
@@ -69,65 +126,128 @@ enum Event {
 
 impl<'a> Receiver<'a> {
     /// Continues where the upload stands.
-    pub async fn open(
-        objects: &'a dyn Objects,
-        uploads: &'a dyn Uploads,
-        metrics: &'a Metrics,
+    pub fn open(
+        on: &'a Ports,
+        turn: &'a mut Turn,
         upload: &'a mut Upload,
-    ) -> Result<Self, UploadError> {
-        let offset = upload.offset();
-        let missing = upload.length.saturating_sub(offset);
-        let room = usize::try_from(missing).map_or(PART_BYTES, |m| m.min(PART_BYTES));
-        let mut buffer = BytesMut::with_capacity(room);
-        if let Some(last) = short_last_part(upload) {
-            buffer.extend_from_slice(&objects.get(&ObjectKey::parse(&last.key)?).await?);
+        most: u64,
+        pace: Option<Arc<Pace>>,
+    ) -> Self {
+        Self {
+            on,
+            most,
+            offset: upload.offset(),
+            parts: Parts::new(on, turn.number(), upload),
+            turn,
+            hand: Bytes::new(),
+            sums: None,
+            pace,
+            heard: Instant::now(),
         }
-        let stored = buffer.len();
-        Ok(Self {
-            objects,
-            uploads,
-            metrics,
-            upload,
-            offset,
-            buffer,
-            stored,
-        })
     }
 
     /// Takes bytes until the body ends, the upload is whole, or something stops it.
     pub async fn receive(
         mut self,
         mut body: Body,
-        turn: &mut Turn,
         stopping: &CancellationToken,
     ) -> Result<(), UploadError> {
-        let _active = self.metrics.active();
+        let _active = self.on.metrics.active();
+        self.sums = Sums::new(std::mem::take(&mut body.checksum));
+        self.parts.hold(self.sums.is_some());
+        self.parts.tell(body.progress.take());
+        let outcome = self.take_all(&mut body, stopping).await;
+        if outcome.is_err() {
+            self.parts.abandon().await;
+        }
+        self.on.buffers.rest();
+        outcome
+    }
+
+    async fn take_all(
+        &mut self,
+        body: &mut Body,
+        stopping: &CancellationToken,
+    ) -> Result<(), UploadError> {
         loop {
-            let error = match next(&mut body.bytes, turn, stopping).await {
+            let error = match self.next(body, stopping).await? {
                 Event::Bytes(bytes) => {
                     self.take(bytes).await?;
                     continue;
                 }
-                Event::End => return self.store().await,
+                Event::Room(buffer) => {
+                    self.parts.begin(buffer).await?;
+                    self.place().await?;
+                    continue;
+                }
+                Event::Pause => {
+                    self.parts.flush().await?;
+                    continue;
+                }
+                Event::Stored(stored) => {
+                    self.parts.settle(stored).await?;
+                    continue;
+                }
+                Event::Idle => continue,
+                Event::End => return self.end().await,
+                // With every byte here it does not matter how the connection ended.
+                Event::Cut if self.missing() == 0 => return self.end().await,
+                Event::Cut => UploadError::Cut,
                 Event::Asked(Release::Forget) => return Err(UploadError::TakenOver),
                 Event::Asked(Release::Keep) => {
-                    self.drain(&mut body).await?;
+                    self.drain(body).await?;
                     UploadError::TakenOver
                 }
-                // With every byte here it does not matter how the connection ended.
-                Event::Cut if self.missing() == 0 => return self.store().await,
-                Event::Cut => UploadError::Cut,
                 Event::Stopping => UploadError::Stopping,
             };
-            self.store().await?;
+            // What has no checksum yet cannot be kept.
+            if self.sums.is_none() {
+                self.parts.flush().await?;
+            }
             return Err(error);
+        }
+    }
+
+    async fn next(
+        &mut self,
+        body: &mut Body,
+        stopping: &CancellationToken,
+    ) -> Result<Event, UploadError> {
+        let hungry = !self.hand.is_empty();
+        let event = tokio::select! {
+            biased;
+            () = stopping.cancelled() => Event::Stopping,
+            release = self.turn.asked() => Event::Asked(release),
+            stored = self.parts.oldest() => Event::Stored(stored?),
+            buffer = self.on.buffers.take(), if hungry => Event::Room(buffer),
+            frame = tokio::time::timeout(PAUSE, body.bytes.next()), if !hungry => match frame {
+                Ok(Some(Ok(bytes))) => Event::Bytes(bytes),
+                Ok(None) => Event::End,
+                Ok(Some(Err(_))) => Event::Cut,
+                Err(_) => self.pause(),
+            },
+        };
+        Ok(event)
+    }
+
+    fn pause(&self) -> Event {
+        match self.heard.elapsed() {
+            silence if silence >= SILENCE => Event::Cut,
+            _ if self.on.buffers.crowded() => Event::Pause,
+            _ => Event::Idle,
         }
     }
 
     /// Takes what has come to this machine: whoever asks for the offset goes on behind it.
     async fn drain(&mut self, body: &mut Body) -> Result<(), UploadError> {
         let until = Instant::now() + DRAIN;
-        while Instant::now() < until {
+        while Instant::now() < until && self.sums.is_none() {
+            if !self.hand.is_empty() {
+                let buffer = tokio::time::timeout(DRAIN, self.on.buffers.take());
+                let Ok(buffer) = buffer.await else { break };
+                self.parts.begin(buffer).await?;
+                self.place().await?;
+            }
             match tokio::time::timeout(QUIET, body.bytes.next()).await {
                 Ok(Some(Ok(bytes))) => self.take(bytes).await?,
                 _ => break,
@@ -136,96 +256,51 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    /// Bytes that have not arrived.
+    /// Bytes that may still arrive.
     fn missing(&self) -> u64 {
-        self.upload.length.saturating_sub(self.offset)
+        self.most.saturating_sub(self.offset)
     }
 
-    async fn take(&mut self, mut bytes: Bytes) -> Result<(), UploadError> {
-        self.metrics.bytes.inc_by(bytes.len() as u64);
+    async fn take(&mut self, bytes: Bytes) -> Result<(), UploadError> {
+        self.heard = Instant::now();
+        self.on.metrics.bytes.inc_by(bytes.len() as u64);
         if bytes.len() as u64 > self.missing() {
-            let length = self.upload.length;
+            let length = self.most;
             return Err(UploadError::TooLong { length });
         }
         self.offset += bytes.len() as u64;
-        while !bytes.is_empty() {
-            let room = PART_BYTES - self.buffer.len();
-            let piece = bytes.split_to(room.min(bytes.len()));
-            self.buffer.extend_from_slice(&piece);
-            if self.buffer.len() == PART_BYTES {
-                self.store().await?;
+        if let Some(sums) = &mut self.sums {
+            sums.update(&bytes);
+        }
+        if let Some(pace) = &self.pace {
+            pace.wait(bytes.len()).await;
+        }
+        self.hand = bytes;
+        self.place().await?;
+        let slow = self.parts.filling_for().is_some_and(|time| time > TURN);
+        match slow && self.on.buffers.crowded() {
+            true => self.parts.flush().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Puts what is in hand into the buffer, if there is one.
+    async fn place(&mut self) -> Result<(), UploadError> {
+        while !self.hand.is_empty() && self.parts.room() > 0 {
+            let piece = self.hand.split_to(self.parts.room().min(self.hand.len()));
+            self.parts.fill(&piece)?;
+            if self.parts.room() == 0 {
+                self.parts.send().await?;
             }
         }
         Ok(())
     }
 
-    /// Makes what has arrived durable and moves the offset.
-    async fn store(&mut self) -> Result<(), UploadError> {
-        if self.buffer.len() == self.stored {
-            return Ok(());
+    async fn end(&mut self) -> Result<(), UploadError> {
+        self.parts.flush().await?;
+        if let Some(sums) = self.sums.take() {
+            sums.verify()?;
         }
-        let replaced = (self.stored > 0).then(|| self.upload.parts.pop()).flatten();
-        let number = self.upload.next_part();
-        let key = names::upload_part_key(&self.upload.id, number, rand::random());
-        let object = ObjectKey::parse(&key)?;
-        let bytes = std::mem::take(&mut self.buffer).freeze();
-        let part = UploadPart {
-            key,
-            bytes: bytes.len() as u64,
-        };
-        // Nobody else can know the key: an object that is there already is this put, tried twice.
-        self.objects.put(&object, bytes).await?;
-        let row = self.row(number, replaced.as_ref(), &part).await;
-        if let Err(CatalogError::Conflict { .. }) = &row {
-            remove(self.objects, &object).await;
-        }
-        row?;
-        self.upload.parts.push(part);
-        self.stored = 0;
-        if let Some(old) = replaced {
-            remove(self.objects, &ObjectKey::parse(&old.key)?).await;
-        }
-        Ok(())
-    }
-
-    async fn row(
-        &self,
-        number: u32,
-        replaced: Option<&UploadPart>,
-        part: &UploadPart,
-    ) -> Result<(), CatalogError> {
-        let id = &self.upload.id;
-        match replaced {
-            Some(old) => self.uploads.replace_last_part(id, &old.key, part).await,
-            None => self.uploads.append_part(id, number, part).await,
-        }
-    }
-}
-
-fn short_last_part(upload: &Upload) -> Option<&UploadPart> {
-    let last = upload.parts.last()?;
-    (last.bytes < REWRITE_BELOW && upload.offset() < upload.length).then_some(last)
-}
-
-async fn next<S>(body: &mut S, turn: &mut Turn, stopping: &CancellationToken) -> Event
-where
-    S: Stream<Item = Result<Bytes, Source>> + Unpin,
-{
-    tokio::select! {
-        biased;
-        () = stopping.cancelled() => Event::Stopping,
-        release = turn.asked() => Event::Asked(release),
-        frame = tokio::time::timeout(SILENCE, body.next()) => match frame {
-            Ok(Some(Ok(bytes))) => Event::Bytes(bytes),
-            Ok(None) => Event::End,
-            Ok(Some(Err(_))) | Err(_) => Event::Cut,
-        },
-    }
-}
-
-/// Removes an object nobody refers to. One that stays is found by the next sweep.
-pub async fn remove(objects: &dyn Objects, key: &ObjectKey) {
-    if let Err(error) = objects.delete(key).await {
-        tracing::warn!(%key, error = %error, "an unused part stays until the next sweep");
+        self.parts.release().await
     }
 }

@@ -1,21 +1,32 @@
 //! The upload role on SQLite and a folder.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use streamgate_contract::{names, rules::Erc721Rule};
 
-use super::receive::{PART_BYTES, REWRITE_BELOW};
+use super::buffers::PART_BYTES;
+use super::checksum::Expected;
+use super::finish::content_id;
+use super::receive::REWRITE_BELOW;
 use super::*;
 use crate::adapters::filesystem::Filesystem;
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::ports::Source;
 use crate::ports::catalog::library::{Library, Page};
+use crate::ports::catalog::uploads::Place;
 use crate::ports::catalog::{Contents, UploadPart};
 use crate::ports::chain::Wallet;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::objects::ObjectKey;
 
+mod extensions;
+mod quotas;
+
 const NOW: i64 = 1_700_000_000;
+const LIFE_SECONDS: i64 = 3_600;
+const QUOTA: u64 = 400 << 20;
 
 struct World {
     service: Arc<UploadService>,
@@ -43,6 +54,11 @@ async fn world() -> World {
     };
     let settings = Settings {
         max_upload_bytes: 64 << 20,
+        limits: UploadLimits {
+            life_hours: 1,
+            bytes_per_wallet: Some(QUOTA),
+            ..UploadLimits::default()
+        },
         rules: vec![rule("holders"), rule("everybody")],
         default_rule: Some("everybody".into()),
     };
@@ -74,7 +90,13 @@ fn noise(length: usize, seed: u8) -> Bytes {
             .wrapping_add(1);
         (state >> 56) as u8
     };
-    (0..length).map(byte).collect()
+    let mut bytes: Vec<u8> = (0..length).map(byte).collect();
+    // What comes first is looked at.
+    let head = b"\0\0\0\x18ftyp";
+    if let Some(place) = bytes.get_mut(..head.len()) {
+        place.copy_from_slice(head);
+    }
+    bytes.into()
 }
 
 fn frames(bytes: &Bytes) -> BoxStream<'static, Result<Bytes, Source>> {
@@ -87,18 +109,15 @@ fn cut() -> BoxStream<'static, Result<Bytes, Source>> {
 }
 
 fn body(offset: u64, bytes: BoxStream<'static, Result<Bytes, Source>>) -> Body {
-    Body {
-        offset,
-        announced: None,
-        bytes,
-    }
+    Body::new(offset, bytes)
 }
 
 impl World {
     async fn begin(&self, length: usize) -> UploadId {
-        let created = self
-            .service
-            .create(creator(1), length as u64, Metadata::default());
+        let created = self.service.create(
+            creator(1),
+            Creation::whole(length as u64, Metadata::default()),
+        );
         created.await.unwrap().upload.id
     }
 
@@ -211,13 +230,13 @@ async fn one_of_many_writers_at_one_offset_wins() {
 async fn half_dead(world: &World, id: &UploadId) -> tokio::task::JoinHandle<bool> {
     let silent = frames(&noise(1_000, 5)).chain(stream::pending()).boxed();
     let (service, id) = (world.service.clone(), id.clone());
-    let before = service.metrics.bytes.get();
+    let before = service.on.metrics.bytes.get();
     let writer = service.clone();
     let task = tokio::spawn(async move {
         let outcome = writer.append(creator(1), id, body(0, silent)).await;
         matches!(outcome, Err(UploadError::TakenOver))
     });
-    while service.metrics.bytes.get() < before + 1_000 {
+    while service.on.metrics.bytes.get() < before + 1_000 {
         tokio::task::yield_now().await;
     }
     task
@@ -269,8 +288,17 @@ async fn a_crash_before_completion_is_made_good() {
         let key = names::upload_part_key(&id, 0, 1);
         let object = ObjectKey::parse(&key).unwrap();
         world.store.put(&object, noise(10, 7)).await.unwrap();
-        let part = UploadPart { key, bytes: 10 };
-        world.catalog.append_part(&id, 0, &part).await.unwrap();
+        let part = UploadPart {
+            key,
+            bytes: 10,
+            sha256: None,
+        };
+        let place = Place {
+            turn: 0,
+            number: 0,
+            replaces: None,
+        };
+        world.catalog.add_parts(&id, &place, &[part]).await.unwrap();
         for _ in 0..2 {
             match by_asking {
                 true => drop(world.service.resume(creator(1), &id).await.unwrap()),
@@ -308,7 +336,7 @@ async fn unfinished_uploads_go_with_their_parts_and_finished_ones_stay() {
     assert_eq!(world.objects().await, world.part_keys(&done).await);
     let gone = world.service.describe(creator(1), &unfinished).await;
     assert!(matches!(gone, Err(UploadError::NotFound)));
-    assert_eq!(world.service.metrics.expired.get(), 1);
+    assert_eq!(world.service.on.metrics.expired.get(), 1);
 }
 
 #[tokio::test]
@@ -367,7 +395,10 @@ async fn creations_are_held_to_people_lengths_and_rules() {
             rule,
             ..Metadata::default()
         };
-        let created = world.service.create(who, length, metadata).await;
+        let created = world
+            .service
+            .create(who, Creation::whole(length, metadata))
+            .await;
         created.map(|status| status.upload.id)
     };
     let viewer = Principal {
@@ -387,9 +418,9 @@ async fn creations_are_held_to_people_lengths_and_rules() {
     let error = rule.unwrap_err().to_string();
     assert!(error.contains("holders, everybody"), "{error}");
     for (asked, given) in [(Some("holders"), "holders"), (None, "everybody")] {
-        let id = create(creator(1), 1, asked).await.unwrap();
+        let id = create(creator(1), 10, asked).await.unwrap();
         let status = world
-            .send(&id, body(0, frames(&noise(1, 1))))
+            .send(&id, body(0, frames(&noise(10, 1))))
             .await
             .unwrap();
         let content = status.upload.content.unwrap();

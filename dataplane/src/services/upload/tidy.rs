@@ -8,11 +8,12 @@ use std::time::Duration;
 use streamgate_contract::{UploadId, names};
 use tokio_util::sync::CancellationToken;
 
+use super::UploadService;
 use super::error::UploadError;
-use super::receive::remove;
-use super::turns::Release;
-use super::{UploadService, expired};
-use crate::ports::catalog::{CatalogError, Upload};
+use super::stores::remove;
+use crate::ports::catalog::CatalogError;
+use crate::ports::catalog::uploads::{Release, Upload, UploadKind};
+use crate::ports::clock::UnixSeconds;
 use crate::ports::objects::ObjectKey;
 
 /// Time between two looks at unfinished uploads.
@@ -49,7 +50,7 @@ impl UploadService {
 
     /// Completes uploads that are whole and ends those that were not finished in time.
     pub(super) async fn look(&self) {
-        let unfinished = match self.uploads.unfinished_uploads().await {
+        let unfinished = match self.on.uploads.unfinished_uploads().await {
             Ok(unfinished) => unfinished,
             Err(error) => {
                 tracing::error!(%error, "unfinished uploads cannot be listed");
@@ -65,24 +66,36 @@ impl UploadService {
 
     async fn look_at(&self, id: &UploadId) -> Result<(), UploadError> {
         let now = self.clock.now();
-        let due = |upload: &Upload| upload.offset() == upload.length || expired(upload, now);
-        if !due(&self.uploads.upload(id).await?) {
+        let due = |upload: &Upload| {
+            let joined = matches!(upload.kind, UploadKind::Joined(_));
+            joined || upload.is_whole() || self.expired(upload, now)
+        };
+        if !due(&self.on.uploads.upload(id).await?) {
             return Ok(());
         }
-        let turn = self.turns.take(id, Release::Forget).await;
-        let _turn = turn.ok_or(UploadError::Busy)?;
-        let mut upload = self.uploads.upload(id).await?;
+        let turn = self.turns.take(id, Release::Forget).await?;
+        let outcome = self.finish_or_forget(id, now).await;
+        turn.leave().await;
+        outcome
+    }
+
+    async fn finish_or_forget(&self, id: &UploadId, now: UnixSeconds) -> Result<(), UploadError> {
+        let mut upload = self.on.uploads.upload(id).await?;
         self.finish(&mut upload).await?;
-        if upload.content.is_none() && expired(&upload, now) {
+        if self.expired(&upload, now) {
             self.forget(id).await?;
-            self.metrics.expired.inc();
+            self.on.metrics.expired.inc();
         }
         Ok(())
     }
 
     /// Removes an unfinished upload: its row first, so that nobody can go on with missing parts.
     pub(super) async fn forget(&self, id: &UploadId) -> Result<(), UploadError> {
-        self.uploads.delete_upload(id).await?;
+        match self.on.uploads.delete_upload(id).await {
+            // Somebody else was faster: the objects may still be there.
+            Ok(()) | Err(CatalogError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.remove_all_but(id, &HashSet::new()).await;
         Ok(())
     }
@@ -101,12 +114,12 @@ impl UploadService {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectKey>, UploadError> {
-        Ok(self.objects.list(&ObjectKey::parse(prefix)?).await?)
+        Ok(self.on.objects.list(&ObjectKey::parse(prefix)?).await?)
     }
 
     async fn remove_keys(&self, keys: &[ObjectKey], keep: &HashSet<String>) {
         for key in keys.iter().filter(|key| !keep.contains(key.as_str())) {
-            remove(&*self.objects, key).await;
+            remove(&*self.on.objects, key).await;
         }
     }
 
@@ -121,7 +134,7 @@ impl UploadService {
             }
         };
         for (id, keys) in by_upload(keys) {
-            match self.uploads.upload(&id).await {
+            match self.on.uploads.upload(&id).await {
                 Err(CatalogError::NotFound { .. }) => {
                     self.remove_keys(&keys, &HashSet::new()).await;
                 }

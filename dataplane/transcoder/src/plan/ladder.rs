@@ -171,9 +171,11 @@ mod tests {
             .iter()
             .map(|r| (r.codec, r.height, r.crf))
             .collect();
-        assert_eq!(
-            sizes,
-            [(VideoCodec::Hevc, 720, 26), (VideoCodec::Av1, 720, 35)]
-        );
+        let (hevc, av1) = (VideoCodec::Hevc, VideoCodec::Av1);
+        let expected = [
+            (hevc, 720, hevc.default_crf()),
+            (av1, 720, av1.default_crf()),
+        ];
+        assert_eq!(sizes, expected);
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use streamgate_contract::config::{
-    Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, People, RoleConfig, Storage, Transcode,
+    Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, OpenIdProvider, People, RoleConfig,
+    Storage, Transcode,
 };
 use streamgate_contract::plan::SourceLimits;
-use streamgate_crds::stream_gate::S3Storage;
+use streamgate_crds::stream_gate::{OidcProvider, S3Storage};
 
 use super::metadata;
 use crate::streamgate::validate::{self, ValidatedGate};
@@ -40,15 +41,19 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             path: format!("{DATA_DIR}/catalog.sqlite"),
         },
         chains: chains(gate),
+        webhooks: spec.webhooks.clone(),
         rules: spec.rules.clone(),
         default_rule: spec.default_rule.clone(),
         auth: auth(gate, public_url),
         people: People {
-            creators: lower_case(&spec.people.creators),
-            admins: lower_case(&spec.people.admins),
+            creators: spec.people.creators.clone(),
+            admins: spec.people.admins.clone(),
+            creator_rule: spec.people.creator_rule.clone(),
+            admin_rule: spec.people.admin_rule.clone(),
         },
         limits: Limits {
             max_upload_bytes: spec.limits.max_upload_bytes,
+            uploads: spec.limits.uploads.clone(),
             requests_per_second: spec.limits.requests_per_second,
             request_burst: spec.limits.request_burst,
             request_timeout_seconds: spec.limits.request_timeout_seconds,
@@ -111,6 +116,16 @@ fn chains(gate: &ValidatedGate) -> Vec<Chain> {
         .collect()
 }
 
+fn provider(provider: &OidcProvider) -> OpenIdProvider {
+    OpenIdProvider {
+        name: provider.name.clone(),
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        has_secret: provider.client_secret_name.is_some(),
+        scopes: provider.scopes.clone(),
+    }
+}
+
 fn auth(gate: &ValidatedGate, public_url: &str) -> Auth {
     let auth = &gate.spec.auth;
     let domain = auth.domain.as_deref();
@@ -120,14 +135,11 @@ fn auth(gate: &ValidatedGate, public_url: &str) -> Auth {
             .to_owned(),
         challenge_seconds: auth.challenge_seconds,
         session_seconds: auth.session_seconds,
+        refresh_seconds: auth.refresh_seconds,
         lease_seconds: auth.lease_seconds,
         pause_allowance_seconds: auth.pause_allowance_seconds,
+        oidc: auth.oidc.iter().map(provider).collect(),
     }
-}
-
-/// The data plane compares wallets as lower-case text.
-fn lower_case(wallets: &[String]) -> Vec<String> {
-    wallets.iter().map(|w| w.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Three {
         for turn in 0..times {
             let holder = turn % 2 == 0;
             let wallet = if holder {
-                suite::HOLDER.address
+                suite::HOLDER.evm().unwrap()
             } else {
                 [0xCD; 20]
             };
@@ -164,7 +164,7 @@ async fn providers_that_lag_or_boast_or_invent_blocks_do_not_decide() {
     // Two that lag by different numbers of blocks agree on the older one.
     three.proxies[0].set(Mode::Behind(15));
     three.proxies[1].set(Mode::Behind(10));
-    let reading = three.read(suite::HOLDER.address).await.unwrap();
+    let reading = three.read(suite::HOLDER.evm().unwrap()).await.unwrap();
     assert_eq!(reading.block.number, 15);
 }
 
@@ -197,13 +197,13 @@ async fn a_provider_on_a_fork_is_outvoted_and_those_before_it_agree() {
         Ethereum::new(&[chain(urls, 2)], Arc::new(SystemClock), registry).unwrap()
     };
     let outvoted = make(&urls, &registry)
-        .read(suite::HOLDER.address, &rule)
+        .read(suite::HOLDER.evm().unwrap(), &rule)
         .await
         .unwrap();
     assert_eq!((outvoted.holds, outvoted.block.number), (true, 4));
     // With one voice each, the last block both have decides.
     let two = make(&urls[..2], &Registry::new())
-        .read(suite::HOLDER.address, &rule)
+        .read(suite::HOLDER.evm().unwrap(), &rule)
         .await
         .unwrap();
     assert_eq!((two.holds, two.block.number), (true, 1));
@@ -235,14 +235,20 @@ async fn the_bad_input_of_a_viewer_opens_no_breaker_and_a_dead_provider_comes_ba
         proxy.set(Mode::Garbage);
     }
     for _ in 0..4 {
-        let error = three.read(suite::HOLDER.address).await.unwrap_err();
+        let error = three.read(suite::HOLDER.evm().unwrap()).await.unwrap_err();
         assert!(matches!(error, ChainError::Unavailable { .. }), "{error:?}");
     }
     for proxy in &three.proxies {
         proxy.set(Mode::Honest);
     }
-    let refused = three.read(suite::HOLDER.address).await;
+    let refused = three.read(suite::HOLDER.evm().unwrap()).await;
     assert!(refused.is_err(), "left alone for a while");
     tokio::time::sleep(std::time::Duration::from_millis(5_100)).await;
-    assert!(three.read(suite::HOLDER.address).await.unwrap().holds);
+    assert!(
+        three
+            .read(suite::HOLDER.evm().unwrap())
+            .await
+            .unwrap()
+            .holds
+    );
 }

@@ -3,6 +3,7 @@
 use super::{content, output, segment, upload};
 use crate::ports::catalog::library::{About, Category, Entry, Page, Viewer};
 use crate::ports::catalog::plays::{Day, Tally, Watched};
+use crate::ports::catalog::uploads::Place;
 use crate::ports::catalog::{Catalog, CatalogError, ContentState};
 
 pub async fn run(catalog: &dyn Catalog) {
@@ -177,12 +178,15 @@ async fn categories_are_bound_and_removed(catalog: &dyn Catalog) {
 async fn a_removed_content_leaves_nothing_but_its_name(catalog: &dyn Catalog) {
     let gone = entry("lib-gone", "Ephemeral", ContentState::Processing);
     let mut sent = upload("lib-upload");
-    sent.length = 1;
+    sent.length = Some(1);
     catalog.create_upload(&sent).await.unwrap();
-    catalog
-        .append_part(&sent.id, 0, &super::part("lib/0", 1))
-        .await
-        .unwrap();
+    let place = Place {
+        turn: 0,
+        number: 0,
+        replaces: None,
+    };
+    let part = super::part("lib/0", 1);
+    catalog.add_parts(&sent.id, &place, &[part]).await.unwrap();
     catalog
         .complete_upload(&sent.id, &gone.content)
         .await

@@ -1,11 +1,12 @@
-//! The grammar of EIP-4361, read line by line.
+//! The grammar of EIP-4361, and of Sign In With Solana as far as it is the same, read line by line.
 
 use std::iter::Peekable;
 use std::str::{FromStr, Split};
 
 use alloy_primitives::Address;
 
-use super::{Message, Time, VERSION, WANTS};
+use super::{Account, ETHEREUM, Message, SOLANA, Time, VERSION};
+use crate::validation::SolanaAddress;
 
 /// Longest message that is looked at.
 const MAX_BYTES: usize = 4_096;
@@ -27,18 +28,20 @@ impl FromStr for Message {
             return Err(Malformed("length"));
         }
         let mut lines = text.split('\n').peekable();
-        let (scheme, domain) = origin(next(&mut lines, "first line")?)?;
-        let address = address(next(&mut lines, "address")?)?;
+        let first = next(&mut lines, "first line")?;
+        let (origin_text, solana) = kind(first)?;
+        let (scheme, domain) = origin(origin_text)?;
+        let address = next(&mut lines, "address")?;
         empty(&mut lines)?;
         let message = Self {
             scheme,
             domain,
-            address,
             statement: statement(&mut lines)?,
             uri: uri(field(&mut lines, "URI: ", "URI")?, "URI")?,
-            chain_id: {
+            account: {
                 version(&mut lines)?;
-                number(field(&mut lines, "Chain ID: ", "chain id")?)?
+                let chain = field(&mut lines, "Chain ID: ", "chain id")?;
+                account(solana, address, chain)?
             },
             nonce: nonce(field(&mut lines, "Nonce: ", "nonce")?)?,
             issued_at: time(
@@ -79,8 +82,14 @@ fn optional<'a>(lines: &mut Lines<'a>, tag: &str) -> Option<&'a str> {
     Some(value)
 }
 
-fn origin(line: &str) -> Result<(Option<String>, String), Malformed> {
-    let origin = line.strip_suffix(WANTS).ok_or(Malformed("first line"))?;
+/// What stands before the words of the first line, and whether they are of Solana.
+fn kind(line: &str) -> Result<(&str, bool), Malformed> {
+    let ethereum = line.strip_suffix(ETHEREUM).map(|origin| (origin, false));
+    let solana = || line.strip_suffix(SOLANA).map(|origin| (origin, true));
+    ethereum.or_else(solana).ok_or(Malformed("first line"))
+}
+
+fn origin(origin: &str) -> Result<(Option<String>, String), Malformed> {
     let (scheme, domain) = match origin.split_once("://") {
         Some((scheme, domain)) => (Some(valid_scheme(scheme)?), domain),
         None => (None, origin),
@@ -98,8 +107,24 @@ fn valid_scheme(scheme: &str) -> Result<String, Malformed> {
     valid.then(|| scheme.to_owned()).ok_or(Malformed("scheme"))
 }
 
-fn address(line: &str) -> Result<Address, Malformed> {
-    Address::parse_checksummed(line, None).map_err(|_| Malformed("address with EIP-55 checksum"))
+fn account(solana: bool, address: &str, chain: &str) -> Result<Account, Malformed> {
+    if !solana {
+        let address = Address::parse_checksummed(address, None);
+        return Ok(Account::Ethereum {
+            address: address.map_err(|_| Malformed("address with EIP-55 checksum"))?,
+            chain_id: number(chain)?,
+        });
+    }
+    let key: SolanaAddress = address
+        .parse()
+        .map_err(|_| Malformed("address of 32 bytes in base58"))?;
+    let key = *key.bytes();
+    let named = |b: u8| b.is_ascii_alphanumeric() || b"-:".contains(&b);
+    if !(1..=64).contains(&chain.len()) || !chain.bytes().all(named) {
+        return Err(Malformed("chain id"));
+    }
+    let cluster = chain.to_owned();
+    Ok(Account::Solana { key, cluster })
 }
 
 /// The statement with the line end after it; without one that line end stands alone.

@@ -39,7 +39,7 @@ fn every_field_is_read_and_written_back_as_it_was() {
     assert_eq!(message.to_string(), FULL);
     assert_eq!(message.scheme.as_deref(), Some("https"));
     assert_eq!(message.domain, "gate.example:8443");
-    assert_eq!(message.chain_id, 31_337);
+    assert_eq!(message.account.chain(), "31337");
     assert_eq!(message.issued_at.seconds, 1_795_489_200);
     assert_eq!(message.expiration_time.unwrap().seconds, 1_795_489_500);
     assert_eq!(message.resources.len(), 2);

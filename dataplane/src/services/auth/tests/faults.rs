@@ -19,7 +19,7 @@ use crate::ports::clock::Clock;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::identity::{Denied, Entitlements, Viewer};
 use crate::services::auth::fixture::{Account, CONTRACT, Generous, World, config, owner};
-use crate::services::auth::{Auth, Parts};
+use crate::services::auth::{Auth, Outside, Parts};
 use crate::tokens::fixture::signer;
 
 /// Longest time until a fault that is over is forgotten: breakers try again after 5 s.
@@ -177,6 +177,7 @@ async fn gate_2_without_the_store_of_rules_nobody_is_admitted() {
             catalog,
             chain: Arc::new(Generous::default()),
             clock: Arc::new(SystemClock),
+            outside: Outside::nobody(),
             session_key: signer(1),
             playback_key: signer(2),
         },

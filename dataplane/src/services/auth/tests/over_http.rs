@@ -14,6 +14,14 @@ pub(super) async fn serve(router: axum::Router) -> String {
     format!("http://{address}")
 }
 
+/// The same at a port that is known before.
+pub(super) async fn serve_at(port: u16, router: axum::Router) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+        .await
+        .unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+}
+
 fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new()
@@ -31,6 +39,13 @@ pub(super) async fn json_of(response: Response) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap())
 }
 
+pub(super) fn set_cookie(response: &Response) -> String {
+    response.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
 #[tokio::test]
 async fn a_person_signs_in_looks_around_and_signs_out() {
     let world = World::generous().await;
@@ -39,16 +54,21 @@ async fn a_person_signs_in_looks_around_and_signs_out() {
     let account = owner();
     let address = json!({"address": account.wallet().to_string()});
     let challenge = post(&url, "/api/v1/auth/challenge", None, &address).await;
+    let bound = set_cookie(&challenge);
+    assert!(bound.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=300"));
     let (status, challenge) = json_of(challenge).await;
     assert_eq!(status, 200);
     assert_eq!(challenge["expiresAt"], "2026-11-24T03:05:00Z");
     let message = challenge["message"].as_str().unwrap();
     let login = json!({"message": message, "signature": text(&account.sign(message))});
-    let response = post(&url, "/api/v1/auth/login", None, &login).await;
-    let cookie = response.headers()["set-cookie"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let elsewhere = post(&url, "/api/v1/auth/login", None, &login).await;
+    let (_, refused) = json_of(elsewhere).await;
+    assert_eq!(refused["reason"], "BindingRequired");
+    let bound = bound.split(';').next().unwrap();
+    let here = client().post(format!("{url}/api/v1/auth/login"));
+    let here = here.header("cookie", bound).json(&login);
+    let response = here.send().await.unwrap();
+    let cookie = set_cookie(&response);
     assert_eq!(response.headers()["cache-control"], "no-store");
     let (_, session) = json_of(response).await;
     let token = session["token"].as_str().unwrap();

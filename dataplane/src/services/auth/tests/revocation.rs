@@ -65,7 +65,7 @@ impl Watched {
     }
 
     async fn mint(&self, holder: Wallet) {
-        let holder = holder.address.into();
+        let holder = holder.evm().unwrap().into();
         self.node
             .send(self.ticket, mintCall { holder }.abi_encode())
             .await;
@@ -73,8 +73,8 @@ impl Watched {
 
     async fn transfer(&self, from: Wallet, to: Wallet, id: u64) {
         let call = transferFromCall {
-            from: from.address.into(),
-            to: to.address.into(),
+            from: from.evm().unwrap().into(),
+            to: to.evm().unwrap().into(),
             tokenId: U256::from(id),
         };
         self.node
@@ -225,7 +225,7 @@ async fn owns(watched: &Watched, wallet: Wallet, behind: u64) -> [bool; 2] {
         *found = owner
             .as_str()
             .unwrap()
-            .ends_with(&hex::encode(wallet.address));
+            .ends_with(&hex::encode(wallet.evm().unwrap()));
     }
     found
 }

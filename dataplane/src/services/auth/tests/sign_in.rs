@@ -3,13 +3,15 @@
 use alloy_primitives::{Signature, U256};
 
 use crate::ports::identity::{Identities, IdentityError};
-use crate::services::auth::fixture::{Account, GATE, NOW, World, admin, owner, text};
+use crate::services::auth::fixture::{Account, GATE, NOW, World, admin, browser, owner, text};
 use crate::services::auth::{AuthError, Challenge};
 use crate::tokens::fixture::signer;
 use crate::tokens::{Session, Token, Viewing};
 
 async fn challenge(world: &World, account: &Account) -> Challenge {
-    world.auth.challenge(account.wallet(), None).await.unwrap()
+    let browser = browser();
+    let challenge = world.auth.challenge(account.wallet(), None, browser);
+    challenge.await.unwrap()
 }
 
 /// Signs a changed message and tries.
@@ -18,7 +20,11 @@ async fn attempt(change: impl Fn(&World, String) -> String) -> AuthError {
     let account = Account::new(7);
     let message = change(&world, challenge(&world, &account).await.message);
     let signature = text(&account.sign(&message));
-    world.auth.sign_in(&message, &signature).await.unwrap_err()
+    world
+        .auth
+        .sign_in(&message, &signature, Some(browser()))
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -31,7 +37,7 @@ async fn the_challenge_is_a_message_of_this_gate() {
          Sign in to StreamGate. This costs nothing and moves nothing.\n\n\
          URI: {GATE}\nVersion: 1\nChain ID: 1\nNonce: {}\nIssued At: 2026-11-24T03:00:00Z\n\
          Expiration Time: 2026-11-24T03:05:00Z",
-        alloy_primitives::Address::from(Account::new(7).wallet().address),
+        alloy_primitives::Address::from(Account::new(7).wallet().evm().unwrap()),
         nonce.lines().next().unwrap()
     );
     assert_eq!(challenge.message, expected);
@@ -46,7 +52,7 @@ async fn a_signed_challenge_begins_one_session() {
     let signature = text(&account.sign(&challenge.message));
     let signed_in = world
         .auth
-        .sign_in(&challenge.message, &signature)
+        .sign_in(&challenge.message, &signature, Some(browser()))
         .await
         .unwrap();
     let who = world.auth.identify(&signed_in.token).await.unwrap();
@@ -54,7 +60,10 @@ async fn a_signed_challenge_begins_one_session() {
         (who.wallet, who.creator, who.admin),
         (account.wallet(), false, false)
     );
-    let again = world.auth.sign_in(&challenge.message, &signature).await;
+    let again = world
+        .auth
+        .sign_in(&challenge.message, &signature, Some(browser()))
+        .await;
     assert!(matches!(again, Err(AuthError::NonceSpent)), "{again:?}");
 }
 
@@ -141,14 +150,22 @@ async fn a_wrong_signature_is_refused_and_spends_no_nonce() {
         ("absent", String::new()),
     ];
     for (what, signature) in cases {
-        let error = world.auth.sign_in(&message, &signature).await.unwrap_err();
+        let error = world
+            .auth
+            .sign_in(&message, &signature, Some(browser()))
+            .await
+            .unwrap_err();
         let refused = matches!(
             error,
             AuthError::WrongSigner | AuthError::InvalidSignature(_)
         );
         assert!(refused, "{what}: {error:?}");
     }
-    world.auth.sign_in(&message, &text(&good)).await.unwrap();
+    world
+        .auth
+        .sign_in(&message, &text(&good), Some(browser()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -156,7 +173,7 @@ async fn a_chain_that_is_not_the_gates_gets_no_challenge() {
     let world = World::generous().await;
     let refused = world
         .auth
-        .challenge(Account::new(7).wallet(), Some(5))
+        .challenge(Account::new(7).wallet(), Some(5), browser())
         .await;
     assert!(matches!(refused, Err(AuthError::UnknownChain(5))));
 }
@@ -188,6 +205,8 @@ async fn a_handle_or_anothers_token_is_no_session() {
     let claims = Session {
         sub,
         jti: "x".into(),
+        auth_time: NOW,
+        proven: Vec::new(),
     };
     let token = Token::new(GATE, NOW, NOW + 60, claims);
     assert!(

@@ -157,8 +157,8 @@ async fn a_lease_lasts_as_long_as_what_it_rests_on() {
 #[tokio::test]
 async fn lists_admit_those_on_them_and_a_contract_is_itself_on_its_own_chain_only() {
     let friend = Account::new(8).wallet();
-    let vault = Wallet::of_contract(friend.address, 5);
-    let here = Wallet::of_contract(friend.address, 1);
+    let vault = Wallet::of_contract(friend.evm().unwrap(), 5);
+    let here = Wallet::of_contract(friend.evm().unwrap(), 1);
     let case = Case::new(json!([
         {"name": "list", "allowList": {"wallets": [friend.to_string().to_uppercase().replace("0X", "0x")]}},
         {"name": "vaults", "allowList": {"wallets": [vault.to_string()]}},
@@ -176,7 +176,7 @@ async fn lists_admit_those_on_them_and_a_contract_is_itself_on_its_own_chain_onl
 
 #[tokio::test]
 async fn a_proof_opens_the_rule_that_names_its_root_and_no_other() {
-    let leaf = |w: Wallet| keccak256(keccak256(Address::from(w.address).into_word()));
+    let leaf = |w: Wallet| keccak256(keccak256(Address::from(w.evm().unwrap()).into_word()));
     let (holder, other) = (Account::new(9), Account::new(8));
     let (a, b) = (leaf(holder.wallet()), leaf(other.wallet()));
     let root = keccak256([a.min(b).0, a.max(b).0].concat()).to_string();

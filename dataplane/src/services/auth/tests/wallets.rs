@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::ports::chain::Wallet;
 use crate::services::auth::AuthError;
-use crate::services::auth::fixture::{Account, World, config, text};
+use crate::services::auth::fixture::{Account, World, browser, config, text};
 
 sol! {
     function freeze(bool on) external;
@@ -27,12 +27,15 @@ async fn gate(node: &Anvil) -> World {
 }
 
 fn address(account: &Account) -> Address {
-    account.wallet().address.into()
+    account.wallet().evm().unwrap().into()
 }
 
 async fn challenge(world: &World, address: Address) -> String {
     let wallet = Wallet::of_key(address.into_array());
-    let challenge = world.auth.challenge(wallet, Some(CHAIN_ID)).await;
+    let challenge = world
+        .auth
+        .challenge(wallet, Some(CHAIN_ID), browser())
+        .await;
     challenge.unwrap().message
 }
 
@@ -44,7 +47,10 @@ async fn sign_in(
 ) -> Result<Wallet, AuthError> {
     let message = challenge(world, wallet).await;
     let signature = sign(&message).await;
-    let signed_in = world.auth.sign_in(&message, &signature).await?;
+    let signed_in = world
+        .auth
+        .sign_in(&message, &signature, Some(browser()))
+        .await?;
     let profile = world.auth.session(&signed_in.token).await.unwrap();
     assert_eq!(profile.principal.wallet, signed_in.wallet);
     Ok(signed_in.wallet)
@@ -185,7 +191,7 @@ async fn an_account_that_delegates_signs_in_by_key_or_by_its_delegate() {
         let signed: Value = node.rpc("personal_sign", json!([text, session_key])).await;
         signed.as_str().unwrap().to_owned()
     });
-    let on_this_chain = Wallet::of_contract(account.wallet().address, CHAIN_ID);
+    let on_this_chain = Wallet::of_contract(account.wallet().evm().unwrap(), CHAIN_ID);
     assert_eq!(by_delegate.await.unwrap(), on_this_chain);
     assert!(is_wrong(
         by(&world, address(&account), &Account::new(8)).await
@@ -223,7 +229,7 @@ async fn rights_given_to_an_address_are_not_those_of_a_contract_there() {
         let signature = text(&owner.sign(&message));
         let token = world
             .auth
-            .sign_in(&message, &signature)
+            .sign_in(&message, &signature, Some(browser()))
             .await
             .unwrap()
             .token;
@@ -245,25 +251,32 @@ async fn a_challenge_is_good_once_and_for_the_account_and_chain_it_was_asked_for
     let stolen = message.replace(&address(&account).to_string(), &address(&thief).to_string());
     let outcome = world
         .auth
-        .sign_in(&stolen, &text(&thief.sign(&stolen)))
+        .sign_in(&stolen, &text(&thief.sign(&stolen)), Some(browser()))
         .await;
     assert!(matches!(outcome, Err(AuthError::NonceSpent)), "{outcome:?}");
     let signature = text(&account.sign(&message));
-    world.auth.sign_in(&message, &signature).await.unwrap();
-    let again = world.auth.sign_in(&message, &signature).await;
+    world
+        .auth
+        .sign_in(&message, &signature, Some(browser()))
+        .await
+        .unwrap();
+    let again = world
+        .auth
+        .sign_in(&message, &signature, Some(browser()))
+        .await;
     assert!(matches!(again, Err(AuthError::NonceSpent)), "{again:?}");
 
     // Asked for one chain, signed for another of the gate.
     let other = world
         .auth
-        .challenge(account.wallet(), Some(5))
+        .challenge(account.wallet(), Some(5), browser())
         .await
         .unwrap()
         .message;
     let moved = other.replace("Chain ID: 5\n", &format!("Chain ID: {CHAIN_ID}\n"));
     let outcome = world
         .auth
-        .sign_in(&moved, &text(&account.sign(&moved)))
+        .sign_in(&moved, &text(&account.sign(&moved)), Some(browser()))
         .await;
     assert!(matches!(outcome, Err(AuthError::NonceSpent)), "{outcome:?}");
 }

@@ -1,75 +1,12 @@
-//! Operations of the auth role.
+//! Operations of the auth role besides signing in.
 #![allow(dead_code, reason = "shapes of what its handlers take and give")]
 
 use utoipa::{OpenApi, ToSchema};
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(challenge, login, logout, profile, playback, admission, keys))]
+#[openapi(paths(playback, admission, key_set, list_keys, create_key, delete_key))]
 pub struct Docs;
-
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ChallengeRequest {
-    /// Wallet that signs in; a contract wallet with its chain: `eip155:1:0x…`.
-    #[schema(pattern = "^(eip155:[1-9][0-9]{0,17}:)?0x[0-9a-f]{40}$")]
-    address: String,
-    /// Chain of the message; the gate's first without it.
-    chain_id: Option<u64>,
-}
-
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Challenge {
-    /// Message to sign (EIP-4361).
-    message: String,
-    /// Until when.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
-}
-
-/// A message to sign.
-#[utoipa::path(post, path = "/api/v1/auth/challenge", tag = "auth",
-    request_body = ChallengeRequest, responses((status = 200, body = Challenge)))]
-fn challenge() {}
-
-#[derive(ToSchema)]
-struct LoginRequest {
-    /// The message that was signed.
-    message: String,
-    /// Its signature in hex.
-    signature: String,
-}
-
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Profile {
-    /// Wallet.
-    address: String,
-    /// May upload.
-    creator: bool,
-    /// May change everything.
-    admin: bool,
-    /// Until when the session lasts.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
-    /// The session, as it is sent in `Authorization: Bearer`.
-    token: Option<String>,
-}
-
-/// Signs in.
-#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth",
-    request_body = LoginRequest, responses((status = 200, body = Profile)))]
-fn login() {}
-
-/// Ends the session.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", responses((status = 204)))]
-fn logout() {}
-
-/// Who is signed in.
-#[utoipa::path(get, path = "/api/v1/auth/profile", tag = "auth",
-    responses((status = 200, body = Profile)))]
-fn profile() {}
 
 #[derive(ToSchema)]
 struct PlaybackRequest {
@@ -77,6 +14,8 @@ struct PlaybackRequest {
     content: String,
     /// Proofs of places on lists: nodes of a Merkle tree, from the leaf's sibling up.
     proofs: Option<Vec<Vec<String>>>,
+    /// The handle comes as a cookie for the content's path, not in the URL.
+    cookie: Option<bool>,
 }
 
 #[derive(ToSchema)]
@@ -133,4 +72,69 @@ struct KeySet {
 /// The public keys that sessions are verified with.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth",
     responses((status = 200, body = KeySet)))]
-fn keys() {}
+fn key_set() {}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct KeyRequest {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 120, pattern = "^[^\\p{Cc}]*$")]
+    name: String,
+    /// Wallet it acts for; the admin's own without it.
+    wallet: Option<String>,
+    /// What it may be used for, within the rights of the wallet.
+    #[schema(min_items = 1)]
+    scopes: Vec<Scope>,
+    /// Seconds until it ends; never without it.
+    expires_in_seconds: Option<u64>,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Watch,
+    Upload,
+    Admin,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MachineKey {
+    /// Identifier.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// Wallet it acts for.
+    wallet: String,
+    /// What it may be used for.
+    scopes: Vec<Scope>,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: Option<String>,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// The key, as it is sent in `Authorization: Bearer`; shown when it is made and never again.
+    key: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct MachineKeys {
+    /// Newest first.
+    keys: Vec<MachineKey>,
+}
+
+/// The keys of machines. For admins who signed in.
+#[utoipa::path(get, path = "/api/v1/auth/keys", tag = "auth",
+    responses((status = 200, body = MachineKeys)))]
+fn list_keys() {}
+
+/// Makes a key for a machine. For admins who signed in.
+#[utoipa::path(post, path = "/api/v1/auth/keys", tag = "auth",
+    request_body = KeyRequest, responses((status = 201, body = MachineKey)))]
+fn create_key() {}
+
+/// Ends a key, and what is watched by it. For admins who signed in.
+#[utoipa::path(delete, path = "/api/v1/auth/keys/{id}", tag = "auth",
+    params(("id" = String, Path)), responses((status = 204)))]
+fn delete_key() {}

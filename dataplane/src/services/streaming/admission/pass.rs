@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::audience::Pace;
+use crate::pace::Pace;
 use crate::ports::clock::UnixSeconds;
 use crate::services::streaming::view::View;
 use crate::tokens::Viewing;

@@ -49,6 +49,8 @@ async fn without_a_valid_handle_nothing_is_served() {
     let claims = Session {
         sub: owner().wallet(),
         jti: "x".into(),
+        auth_time: NOW,
+        proven: Vec::new(),
     };
     let of_kind = signer(2).sign(&Token::new(GATE, NOW, end, claims)).unwrap();
     for handle in [

@@ -19,7 +19,7 @@ use crate::adapters::ethereum::Ethereum;
 use crate::adapters::ethereum::anvil::{Anvil, CHAIN_ID};
 use crate::adapters::system_clock::SystemClock;
 use crate::ports::catalog::Outputs;
-use crate::services::auth::fixture::{Account, World, config, text};
+use crate::services::auth::fixture::{Account, World, browser, config, text};
 use crate::services::auth::{self, Auth};
 use crate::tokens::fixture::signer;
 
@@ -59,7 +59,7 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     let node = Anvil::with(&["--auto-impersonate", "--block-time", "1"]).await;
     let ticket = node.deploy("Ticket", []).await;
     let (holder, buyer) = (Account::new(8), Account::new(9));
-    let address = holder.wallet().address.into();
+    let address = holder.wallet().evm().unwrap().into();
     node.send(ticket, mintCall { holder: address }.abi_encode())
         .await;
 
@@ -86,6 +86,7 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         catalog: stage.world.catalog.clone(),
         chain: chain.clone(),
         clock: clock.clone(),
+        outside: auth::Outside::nobody(),
         session_key: signer(1),
         playback_key: signer(2),
     };
@@ -94,10 +95,13 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
     tokio::spawn(auth.clone().watch(chain, stop.clone()));
     tokio::time::sleep(BLOCK).await;
 
-    let challenge = auth.challenge(holder.wallet(), None).await.unwrap();
+    let challenge = auth
+        .challenge(holder.wallet(), None, browser())
+        .await
+        .unwrap();
     let signature = text(&holder.sign(&challenge.message));
     let token = auth
-        .sign_in(&challenge.message, &signature)
+        .sign_in(&challenge.message, &signature, Some(browser()))
         .await
         .unwrap()
         .token;
@@ -148,7 +152,7 @@ async fn gate_3_a_transfer_ends_the_stream_on_every_replica() {
         assert_eq!(answer.headers()["cache-control"], "no-store");
     }
     replicas[2].cut.store(true, Ordering::SeqCst);
-    let (from, to) = (address, buyer.wallet().address.into());
+    let (from, to) = (address, buyer.wallet().evm().unwrap().into());
     let call = transferFromCall {
         from,
         to,

@@ -9,14 +9,17 @@ use serde::Serialize;
 use streamgate_contract::{ContentId, UploadId};
 
 use crate::error::{Kind, Problem};
+use crate::ports::catalog::uploads::UploadKind;
 use crate::services::upload::Status;
+use crate::services::upload::checksum::ALGORITHMS;
 
 /// Where uploads are.
 pub const PATH: &str = "/api/v1/uploads";
 /// Version of tus.
 pub const VERSION: &str = "1.0.0";
 /// Extensions of tus.
-const EXTENSIONS: &str = "creation,creation-with-upload,expiration,termination";
+const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,\
+    checksum,checksum-trailer,concatenation,concatenation-unfinished,expiration,termination";
 
 /// Names of tus' headers.
 pub mod names {
@@ -26,12 +29,18 @@ pub mod names {
     pub const OFFSET: &str = "upload-offset";
     /// Bytes there will be.
     pub const LENGTH: &str = "upload-length";
-    /// A length that is told later: not supported.
+    /// The length is told later.
     pub const DEFER_LENGTH: &str = "upload-defer-length";
     /// What the upload says about itself.
     pub const METADATA: &str = "upload-metadata";
     /// Until when it must be finished.
     pub const EXPIRES: &str = "upload-expires";
+    /// Pieces, and uploads that are joined of them.
+    pub const CONCAT: &str = "upload-concat";
+    /// Checksum of a body.
+    pub const CHECKSUM: &str = "upload-checksum";
+    /// Algorithms of checksums.
+    pub const ALGORITHMS: &str = "tus-checksum-algorithm";
     /// Versions the server speaks.
     pub const VERSIONS: &str = "tus-version";
     /// Extensions it has.
@@ -56,6 +65,7 @@ pub fn abilities(max_bytes: u64) -> Response {
         (names::VERSIONS, VERSION.to_owned()),
         (names::EXTENSIONS, EXTENSIONS.to_owned()),
         (names::MAX_SIZE, max_bytes.to_string()),
+        (names::ALGORITHMS, ALGORITHMS.to_owned()),
     ];
     (StatusCode::NO_CONTENT, AppendHeaders(headers)).into_response()
 }
@@ -74,17 +84,31 @@ pub fn appended(status: &Status) -> Response {
 
 /// Where an upload stands.
 pub fn offset(status: &Status) -> Response {
-    let length = (names::LENGTH, status.upload.length.to_string());
-    let metadata = (names::METADATA, status.metadata.raw.clone());
-    let headers = [length, metadata];
-    let given = headers.into_iter().filter(|(_, value)| !value.is_empty());
-    let given: Vec<_> = given.collect();
+    let upload = &status.upload;
+    let joined = matches!(upload.kind, UploadKind::Joined(_));
+    let length = upload.length.map(|length| length.to_string());
+    let later = length.is_none() && !joined;
+    let headers = [
+        (names::LENGTH, length),
+        (names::DEFER_LENGTH, later.then(|| "1".to_owned())),
+        (names::CONCAT, status.metadata.concat.clone()),
+        (names::METADATA, Some(status.metadata.raw.clone())),
+    ];
+    let told = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let told: Vec<_> = told.filter(|(_, value)| !value.is_empty()).collect();
     let fresh = AppendHeaders([NO_STORE]);
-    (fresh, AppendHeaders(given), progress(status)).into_response()
+    (fresh, AppendHeaders(told), progress(status)).into_response()
 }
 
 fn progress(status: &Status) -> AppendHeaders<Vec<(&'static str, String)>> {
-    let mut headers = vec![(names::OFFSET, status.upload.offset().to_string())];
+    let upload = &status.upload;
+    let joined = matches!(upload.kind, UploadKind::Joined(_));
+    // What is joined stands nowhere until it is.
+    let stands = !joined || upload.content.is_some();
+    let offset = stands.then(|| (names::OFFSET, upload.offset().to_string()));
+    let mut headers = Vec::from_iter(offset);
     let expires = expiry(status).and_then(|expires| {
         let printer = DateTimePrinter::new();
         printer.timestamp_to_rfc9110_string(&expires).ok()
@@ -106,7 +130,7 @@ fn expiry(status: &Status) -> Option<Timestamp> {
 struct ForPeople<'a> {
     id: &'a UploadId,
     title: &'a str,
-    length: u64,
+    length: Option<u64>,
     offset: u64,
     complete: bool,
     content: Option<&'a ContentId>,
@@ -114,10 +138,23 @@ struct ForPeople<'a> {
     expires_at: Option<Timestamp>,
 }
 
+/// A file that came whole: a content.
+pub fn whole(status: &Status) -> Response {
+    let content = status.upload.content.as_ref();
+    let location = content.map(|id| (header::LOCATION, format!("/api/v1/contents/{id}")));
+    let location = AppendHeaders(location);
+    (StatusCode::CREATED, location, for_people(status)).into_response()
+}
+
 /// An upload in JSON.
 pub fn for_people(status: &Status) -> Response {
+    (AppendHeaders([NO_STORE]), Json(shown(status))).into_response()
+}
+
+/// An upload as people see it.
+pub fn shown(status: &Status) -> impl Serialize {
     let upload = &status.upload;
-    let body = ForPeople {
+    ForPeople {
         id: &upload.id,
         title: status.metadata.title(),
         length: upload.length,
@@ -126,6 +163,5 @@ pub fn for_people(status: &Status) -> Response {
         content: upload.content.as_ref(),
         created_at: Timestamp::from_second(upload.created_at).ok(),
         expires_at: expiry(status),
-    };
-    (AppendHeaders([NO_STORE]), Json(body)).into_response()
+    }
 }

@@ -1,7 +1,8 @@
 //! Sources and contents: what may be read, what may be written to, and what the outbox makes.
 
 use super::*;
-use crate::ports::catalog::{Content, Upload, UploadPart, Uploads};
+use crate::ports::catalog::uploads::Place;
+use crate::ports::catalog::{Content, Upload, UploadKind, UploadPart, Uploads};
 use crate::ports::jobs::Job;
 
 async fn upload(world: &World, id: &str) {
@@ -9,7 +10,8 @@ async fn upload(world: &World, id: &str) {
     let upload = Upload {
         id,
         owner: "0xa".into(),
-        length: 10,
+        kind: UploadKind::Whole,
+        length: Some(10),
         metadata: "{}".into(),
         created_at: 0,
         parts: vec![],
@@ -21,12 +23,19 @@ async fn upload(world: &World, id: &str) {
         let parsed = ObjectKey::parse(&key).unwrap();
         world.objects.put(&parsed, bytes.into()).await.unwrap();
         let bytes = bytes.len() as u64;
-        let part = UploadPart { key, bytes };
-        world
-            .catalog
-            .append_part(&upload.id, number, &part)
-            .await
-            .unwrap();
+        let part = UploadPart {
+            key,
+            bytes,
+            sha256: None,
+        };
+        let place = Place {
+            turn: 0,
+            number,
+            replaces: None,
+        };
+        let parts = [part];
+        let added = world.catalog.add_parts(&upload.id, &place, &parts);
+        added.await.unwrap();
     }
 }
 

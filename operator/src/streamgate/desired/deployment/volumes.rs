@@ -1,11 +1,13 @@
-//! What the gate's pod mounts: configuration, keys, the user's S3 credentials and certificate as
-//! one read-only tree, and the data volume.
+//! What the gate's pod mounts: configuration, keys and the user's secrets as one read-only tree, and
+//! the data volume.
 
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, KeyToPath, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource,
     SecretProjection, Volume, VolumeMount, VolumeProjection,
 };
-use streamgate_contract::config::{DATA_DIR, KEY_FILES, KEYS_DIR, S3_CREDENTIALS_DIR, TLS_DIR};
+use streamgate_contract::config::{
+    DATA_DIR, KEY_FILES, KEYS_DIR, OIDC_SECRET, OIDC_SECRETS_DIR, S3_CREDENTIALS_DIR, TLS_DIR,
+};
 
 use super::super::config_map::FILE;
 use super::metadata;
@@ -77,6 +79,12 @@ fn sources(gate: &ValidatedGate) -> Vec<VolumeProjection> {
     }
     if let Some(name) = &gate.spec.exposure.tls_secret_name {
         sources.push(secret(name, &CERTIFICATE, TLS_DIR));
+    }
+    for provider in &gate.spec.auth.oidc {
+        if let Some(name) = &provider.client_secret_name {
+            let folder = format!("{OIDC_SECRETS_DIR}/{}", provider.name);
+            sources.push(secret(name, &[OIDC_SECRET], &folder));
+        }
     }
     sources
 }
