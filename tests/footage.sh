@@ -29,6 +29,9 @@ make() {
 # 24 s of 1280x720 at 25 fps, H.264 as it came, sound to AAC over the whole length.
 make clip-720p25.mp4 -i source.ts -map 0:v:0 -map 0:a:0 -c:v copy \
     -c:a aac -b:a 128k -ac 2 -af apad -t 24
+# 34 s of 1280x720 at 29.97 fps as they came: flat drawings that move, words, little else.
+[ -s explainer.ts ] || cat "$assets"/hls-ts-muxed-mp3-h264/seg-[1-8]-v1-a1.ts >explainer.ts
+make explainer-720p30.mp4 -i explainer.ts -map 0:v:0 -c:v copy
 make clip-720p25.mkv -i clip-720p25.mp4 -c copy
 make clip-720p25.ts -i clip-720p25.mp4 -c copy
 # Open groups of pictures and a drop-frame rate, 10 s, no sound.
@@ -46,8 +49,6 @@ short() {
     make "$name" -ss 8 -t 3 -i clip-720p25.mp4 -c:v libx264 -preset veryfast -c:a aac "$@"
 }
 short small.mp4 -vf scale=640:360
-# Quiet and out of focus: 540 lines hold nearly all there is.
-make easy.mp4 -ss 4 -i clip-720p25.mp4 -t 2 -an -vf gblur=sigma=2 -c:v libx264 -preset ultrafast -crf 10
 make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
 short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
 short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1

@@ -1,8 +1,9 @@
 //! A ladder fitted to its source: samples of the source are encoded by every rung with its real
-//! settings, shown at the size of the tallest, and a rung that looks like the one above it is left
-//! out. What stays keeps its settings.
+//! settings and shown at the size of the tallest. A rung that looks like the one above it is left out,
+//! and so is one below a rung that the slowest line carries. What stays keeps its settings.
 
 mod likeness;
+mod need;
 mod samples;
 mod trial;
 
@@ -10,13 +11,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ffmpeg_next as ff;
-use streamgate_contract::plan::VideoFacts;
+use streamgate_contract::plan::{Grid, VideoFacts};
 
 use crate::decode::Pictures;
 use crate::encode::VideoSettings;
 use crate::error::EngineError;
 use crate::plan::grid;
 use crate::plan::ladder::Rung;
+use crate::probe::Scan;
 use crate::scale::Cascade;
 use crate::source::Source;
 use crate::treat::Treat;
@@ -24,62 +26,113 @@ use likeness::Likeness;
 
 /// Least difference of two rungs in points of VMAF: less is not seen.
 const LEAST: f64 = 2.0;
+/// What samples say of the busiest segment may be too little by this factor.
+const MARGIN: f64 = 1.25;
 
 type Picture = Arc<ff::frame::Video>;
+
+/// What the samples say of a rung.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rating {
+    /// Points that differ as those of VMAF do.
+    score: f64,
+    /// kbit/s of the busiest segment.
+    kbps: f64,
+}
 
 /// The rungs that are worth their bits. `settings` are those of the rungs, in their order.
 pub fn fit(
     source: &Source,
-    video: &VideoFacts,
+    (scan, video): (&Scan, &VideoFacts),
+    grid: &Grid,
     rungs: Vec<Rung>,
     settings: &[VideoSettings],
 ) -> Result<Vec<Rung>, EngineError> {
-    let scores = scores(source, video, settings)?;
-    for (rung, score) in rungs.iter().zip(&scores) {
+    let ratings = ratings(source, (scan, video), grid, settings)?;
+    for (rung, Rating { score, kbps }) in rungs.iter().zip(&ratings) {
         let (height, codec) = (rung.height, rung.codec.name());
-        eprintln!("fitting the ladder: {height} in {codec} scores {score:.1}");
+        eprintln!(
+            "fitting the ladder: {height} in {codec} scores {score:.1}, needs {kbps:.0} kbit/s"
+        );
     }
-    let rated: Vec<(Rung, f64)> = rungs.into_iter().zip(scores).collect();
-    Ok(worth(rated))
+    Ok(worth(rungs.into_iter().zip(ratings).collect()))
 }
 
-/// For each codec the tallest rung, the lowest, which is there for slow lines, and those between that
-/// differ from the one above.
-fn worth(rated: Vec<(Rung, f64)>) -> Vec<Rung> {
-    let mut kept: Vec<(Rung, f64)> = Vec::with_capacity(rated.len());
-    let mut rated = rated.into_iter().peekable();
-    while let Some((rung, score)) = rated.next() {
-        let of_codec = |next: &(Rung, f64)| next.0.codec == rung.codec;
-        let lowest = !rated.peek().is_some_and(of_codec);
-        let above = kept.last().filter(|k| k.0.codec == rung.codec);
-        if lowest || above.is_none_or(|above| above.1 - score >= LEAST) {
-            kept.push((rung, score));
+/// For each codec, from the tallest on, the rungs that differ from the one above, down to the first that
+/// the slowest line carries. That line is what the lowest rung's cap says.
+fn worth(rated: Vec<(Rung, Rating)>) -> Vec<Rung> {
+    let mut kept: Vec<(Rung, Rating)> = Vec::with_capacity(rated.len());
+    for (at, (rung, rating)) in rated.iter().enumerate() {
+        let of_codec = |other: &&(Rung, Rating)| other.0.codec == rung.codec;
+        let lowest = rated.iter().rfind(of_codec);
+        let slowest = lowest.map_or(0.0, |lowest| f64::from(lowest.0.max_kbps));
+        let last = !rated.get(at + 1).as_ref().is_some_and(of_codec);
+        let above = kept.last().filter(of_codec).map(|above| above.1);
+        let worth = above.is_none_or(|above| {
+            let carried = above.kbps * MARGIN <= slowest;
+            let differs = above.score - rating.score >= LEAST;
+            !carried && (differs || last)
+        });
+        if worth {
+            kept.push((rung.clone(), *rating));
         }
     }
     kept.into_iter().map(|(rung, _)| rung).collect()
 }
 
-/// What each rung looks like, in points that differ as those of VMAF do, over all samples.
-fn scores(
+/// What each rung looks like and needs, over all samples.
+fn ratings(
     source: &Source,
-    video: &VideoFacts,
+    (scan, video): (&Scan, &VideoFacts),
+    grid: &Grid,
     settings: &[VideoSettings],
-) -> Result<Vec<f64>, EngineError> {
-    let mut likeness = vec![Likeness::default(); settings.len()];
-    let tallest = (0..settings.len()).max_by_key(|n| settings[*n].height);
-    let Some(tallest) = tallest else {
+) -> Result<Vec<Rating>, EngineError> {
+    let Some(tallest) = (0..settings.len()).max_by_key(|n| settings[*n].height) else {
         return Ok(Vec::new());
     };
-    for frames in samples::bursts(video.frames) {
+    let mut trials = vec![Trials::default(); settings.len()];
+    let activity = need::activity(&scan.video, &video.pts, grid.segment_frames);
+    for frames in samples::bursts(video.frames, &keys(scan, video)) {
+        let there = need::around(&activity, &frames, grid.segment_frames);
         let pictures = pictures(source, video, frames, settings)?;
         let Some(reference) = pictures.get(tallest) else {
             continue;
         };
-        for ((settings, pictures), likeness) in settings.iter().zip(&pictures).zip(&mut likeness) {
-            trial::compare(settings, pictures, reference, likeness)?;
+        for ((settings, pictures), trials) in settings.iter().zip(&pictures).zip(&mut trials) {
+            let weight = trial::compare(settings, pictures, reference, &mut trials.likeness)?;
+            let bytes = weight.per_picture(grid.gop_frames);
+            trials.bytes.push((bytes, there));
         }
     }
-    Ok(likeness.iter().map(Likeness::points).collect())
+    let rated = trials.iter().zip(settings);
+    Ok(rated.map(|(t, s)| t.rating(&activity, s)).collect())
+}
+
+/// A rung's trials so far.
+#[derive(Clone, Debug, Default)]
+struct Trials {
+    likeness: Likeness,
+    /// Bytes of a picture, and of one of the source around it, by burst.
+    bytes: Vec<(f64, f64)>,
+}
+
+impl Trials {
+    fn rating(&self, activity: &[f64], settings: &VideoSettings) -> Rating {
+        let second = settings.rate.num as f64 / settings.rate.den.max(1) as f64;
+        let kbps = need::busiest(&self.bytes, activity) * second * 8.0 / 1_000.0;
+        Rating {
+            score: self.likeness.points(),
+            kbps: kbps.min(f64::from(settings.max_kbps)),
+        }
+    }
+}
+
+/// Numbers of the pictures at which decoding can begin.
+fn keys(scan: &Scan, video: &VideoFacts) -> Vec<u64> {
+    let keys = scan.video.iter().filter(|packet| packet.key);
+    keys.filter_map(|packet| video.pts.binary_search(&packet.pts).ok())
+        .map(|number| number as u64)
+        .collect()
 }
 
 /// Pictures of a burst in the sizes of all rungs, by rung.
@@ -115,19 +168,20 @@ fn pictures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use streamgate_contract::renditions::VideoCodec;
+    use streamgate_contract::renditions::VideoCodec::{self, Av1, H264};
 
-    fn kept(rated: &[(VideoCodec, u32, f64)]) -> Vec<u32> {
-        let rung = |(codec, height, score): &(VideoCodec, u32, f64)| {
+    /// Rungs by codec, height, cap, score and need.
+    fn kept(rated: &[(VideoCodec, u32, u32, f64, f64)]) -> Vec<u32> {
+        let rung = |&(codec, height, max_kbps, score, kbps): &(VideoCodec, u32, u32, f64, f64)| {
             let rung = Rung {
-                codec: *codec,
+                codec,
                 width: 2,
-                height: *height,
-                max_kbps: 1,
+                height,
+                max_kbps,
                 crf: 1,
                 options: Default::default(),
             };
-            (rung, *score)
+            (rung, Rating { score, kbps })
         };
         let kept = worth(rated.iter().map(rung).collect());
         kept.iter().map(|rung| rung.height).collect()
@@ -135,23 +189,47 @@ mod tests {
 
     #[test]
     fn a_rung_that_looks_like_the_one_above_is_left_out() {
-        use VideoCodec::{Av1, H264};
-        let hard = [(H264, 720, 94.0), (H264, 540, 89.0), (H264, 240, 60.0)];
+        let hard = [
+            (H264, 720, 2_800, 94.0, 2_800.0),
+            (H264, 540, 1_600, 89.0, 1_600.0),
+            (H264, 240, 350, 60.0, 350.0),
+        ];
         assert_eq!(kept(&hard), [720, 540, 240]);
+        let soft = [
+            (H264, 720, 2_800, 97.0, 1_900.0),
+            (H264, 540, 1_600, 96.0, 1_200.0),
+            (H264, 360, 700, 94.5, 600.0),
+            (H264, 240, 350, 94.0, 300.0),
+        ];
+        assert_eq!(kept(&soft), [720, 360, 240]);
+        assert_eq!(kept(&[(H264, 240, 350, 10.0, 900.0)]), [240]);
+    }
+
+    #[test]
+    fn nothing_stands_below_a_rung_that_the_slowest_line_carries() {
         let easy = [
-            (H264, 720, 97.0),
-            (H264, 540, 96.0),
-            (H264, 360, 94.5),
-            (H264, 240, 94.0),
+            (H264, 720, 2_800, 97.0, 500.0),
+            (H264, 540, 1_600, 92.0, 270.0),
+            (H264, 360, 700, 85.0, 150.0),
+            (H264, 240, 350, 70.0, 90.0),
         ];
-        assert_eq!(kept(&easy), [720, 360, 240]);
+        assert_eq!(kept(&easy), [720, 540]);
+        let slides = [
+            (H264, 720, 2_800, 97.0, 90.0),
+            (H264, 240, 350, 70.0, 30.0),
+        ];
+        assert_eq!(kept(&slides), [720]);
+    }
+
+    #[test]
+    fn every_codec_has_a_ladder_of_its_own() {
         let codecs = [
-            (H264, 720, 97.0),
-            (Av1, 720, 97.0),
-            (Av1, 540, 96.0),
-            (Av1, 360, 95.9),
+            (H264, 720, 2_800, 97.0, 300.0),
+            (H264, 540, 350, 90.0, 150.0),
+            (Av1, 720, 1_500, 97.0, 150.0),
+            (Av1, 540, 850, 93.0, 120.0),
+            (Av1, 360, 130, 90.0, 60.0),
         ];
-        assert_eq!(kept(&codecs), [720, 720, 360]);
-        assert_eq!(kept(&[(H264, 240, 10.0)]), [240]);
+        assert_eq!(kept(&codecs), [720, 540, 720, 540, 360]);
     }
 }

@@ -6,21 +6,24 @@ use ffmpeg_next::software::scaling::{Context, Flags};
 
 use super::Picture;
 use super::likeness::{Likeness, Luma};
+use super::need::Weight;
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::{During, EngineError};
 
 /// Every so manyth picture is compared: neighbours say the same.
-const EACH: usize = 2;
+const EACH: usize = 4;
 
-/// Adds what `pictures` look like after the encoder, against `reference`, to `likeness`.
+/// Adds what `pictures` look like after the encoder, against `reference`, to `likeness`, and says what
+/// they weigh.
 pub(super) fn compare(
     settings: &VideoSettings,
     pictures: &[Picture],
     reference: &[Picture],
     likeness: &mut Likeness,
-) -> Result<(), EngineError> {
+) -> Result<Weight, EngineError> {
     let mut shown: Option<Context> = None;
-    for picture in encoded(settings, pictures)? {
+    let (decoded, weight) = encoded(settings, pictures)?;
+    for picture in decoded {
         let number = picture.pts().and_then(|n| usize::try_from(n).ok());
         let Some(number) = number.filter(|n| n % EACH == 0) else {
             continue;
@@ -36,7 +39,7 @@ pub(super) fn compare(
         scaler.run(&picture, &mut large).during("scale a picture")?;
         likeness.add(&luma(wanted), &luma(&large));
     }
-    Ok(())
+    Ok(weight)
 }
 
 fn luma(picture: &ff::frame::Video) -> Luma {
@@ -59,15 +62,17 @@ fn scaler(from: &ff::frame::Video, to: &ff::frame::Video) -> Result<Context, Eng
     .during("set up scaling")
 }
 
-/// The pictures as a player decodes them.
+/// The pictures as a player decodes them, and what they weigh on their way there.
 fn encoded(
     settings: &VideoSettings,
     pictures: &[Picture],
-) -> Result<Vec<ff::frame::Video>, EngineError> {
+) -> Result<(Vec<ff::frame::Video>, Weight), EngineError> {
     let mut encoder = VideoEncoder::open(settings)?;
     let mut decoder = decoder(&encoder)?;
     let mut shown = Vec::with_capacity(pictures.len());
+    let mut weight = Weight::default();
     let mut decode = |encoded: Encoded| -> Result<(), EngineError> {
+        weight.add(encoded.number == 0, encoded.data.len());
         let mut packet = ff::Packet::copy(&encoded.data);
         packet.set_pts(Some(encoded.number));
         decoder.send_packet(&packet).during("decode a trial")?;
@@ -85,7 +90,7 @@ fn encoded(
     }
     decoder.send_eof().during("decode a trial")?;
     take(&mut decoder, &mut shown)?;
-    Ok(shown)
+    Ok((shown, weight))
 }
 
 fn take(

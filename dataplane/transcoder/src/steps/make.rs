@@ -130,7 +130,7 @@ fn pictures(
     let mut rungs = ladder(picture, &request.renditions);
     if request.ladder == Ladder::Auto && rungs.len() > 1 {
         let settings: Vec<_> = rungs.iter().map(|r| settings(video, grid, r)).collect();
-        rungs = fit::fit(source, video, rungs, &settings)?;
+        rungs = fit::fit(source, (scan, video), grid, rungs, &settings)?;
     }
     rungs
         .into_iter()
