@@ -32,6 +32,17 @@ make clip-720p25.mp4 -i source.ts -map 0:v:0 -map 0:a:0 -c:v copy \
 # 34 s of 1280x720 at 29.97 fps as they came: flat drawings that move, words, little else.
 [ -s explainer.ts ] || cat "$assets"/hls-ts-muxed-mp3-h264/seg-[1-8]-v1-a1.ts >explainer.ts
 make explainer-720p30.mp4 -i explainer.ts -map 0:v:0 -c:v copy
+# 24 s of a lecture: a slide every four seconds, words of the licence on white, and a small moving picture.
+if [ ! -s lecture-720p25.mp4 ]; then
+    fold -sw 62 "$root/LICENSE" | grep -v '^ *$' | sed 's/^ */  /' | split -l 13 -d - slide-
+    slide() {
+        echo "drawtext=textfile=slide-0$1:font=DejaVu Sans:fontsize=28:line_spacing=16:fontcolor=0x202040:x=70:y=60:enable='between(t,$1*4,$1*4+3.99)'"
+    }
+    slides=$(for n in 0 1 2 3 4 5; do slide $n; done | paste -sd ,)
+    make lecture-720p25.mp4 -f lavfi -i "color=white:size=1280x720:rate=25:duration=24" -i clip-720p25.mp4 \
+        -filter_complex "[0:v]$slides[words];[1:v]scale=240:135[small];[words][small]overlay=1020:565[v]" \
+        -map "[v]" -map 1:a -c:a copy -c:v libx264 -preset veryfast -crf 12 -g 100
+fi
 make clip-720p25.mkv -i clip-720p25.mp4 -c copy
 make clip-720p25.ts -i clip-720p25.mp4 -c copy
 # Open groups of pictures and a drop-frame rate, 10 s, no sound.

@@ -462,7 +462,8 @@ pub struct TranscodeDefaults {
     #[schemars(length(min = 1, max = 12))]
     pub renditions: Vec<Rendition>,
     /// Fixed makes every rung that does not enlarge the source. Auto encodes samples of the source
-    /// first and leaves out a rung that looks like the one above it. Default Fixed.
+    /// first and leaves out a rung that looks like its neighbours, and those below one that goes
+    /// through the lowest rung's cap. Default Fixed.
     pub ladder: Ladder,
     /// Profiles that TranscodeJobs may name, beside the built-in standard, auto, mobile, hevc, av1
     /// and vp9; one of the same name replaces it. What a profile does not say, the fields here say.

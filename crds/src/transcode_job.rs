@@ -104,8 +104,8 @@ pub struct TranscodeJobSpec {
     pub renditions: Option<Vec<Rendition>>,
 
     /// Fixed makes every rung that does not enlarge the source; Auto encodes samples first and leaves
-    /// out a rung that looks like the one above it. The profile's when absent, else the StreamGate's
-    /// default.
+    /// out a rung that looks like its neighbours, and those below one that goes through the lowest
+    /// rung's cap. The profile's when absent, else the StreamGate's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("ladder cannot be changed: delete the TranscodeJob and make a new one"))]
     pub ladder: Option<Ladder>,

@@ -8,11 +8,12 @@ import sys
 from world import FOOTAGE
 from world.media import CLIP, FFMPEG9, SCRATCH, engine, fresh, joined, plan_order, video_bits, vmaf
 
+LECTURE = FOOTAGE / "lecture-720p25.mp4"
 EXPLAINER = FOOTAGE / "explainer-720p30.mp4"
 LADDER = [(1080, 5000), (720, 2800), (540, 1600), (360, 700), (240, 350)]
 SIZE = (1280, 720)
-# Drawings that move, a room in which little does, and the room with the noise of a bad sensor.
-CLIPS = {"easy": (EXPLAINER, None), "mixed": (CLIP, None), "hard": (CLIP, "noise=alls=12:allf=t")}
+# Slides with a small moving picture, drawings that move, and a room with the noise of a bad sensor.
+CLIPS = {"easy": (LECTURE, None), "mixed": (EXPLAINER, None), "hard": (CLIP, "noise=alls=12:allf=t")}
 SAVED, QUALITY, ANALYSIS = 0.20, 0.5, 0.15
 ROUNDS = 3
 

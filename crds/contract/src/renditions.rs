@@ -124,7 +124,8 @@ pub enum Ladder {
     /// Every rung that does not enlarge the source.
     #[default]
     Fixed,
-    /// Samples of the source are encoded first; a rung that looks like the one above it is left out.
+    /// Samples of the source are encoded first; a rung that looks like its neighbours is left out, and
+    /// those below one that the slowest line carries.
     Auto,
 }
 

@@ -1,6 +1,7 @@
 //! A ladder fitted to its source: samples of the source are encoded by every rung with its real
-//! settings and shown at the size of the tallest. A rung that looks like the one above it is left out,
-//! and so is one below a rung that the slowest line carries. What stays keeps its settings.
+//! settings and shown at the size of the tallest. A rung is left out that looks like the one above it, or
+//! that closes no gap between its neighbours, or that stands below one that the slowest line carries.
+//! What stays keeps its settings.
 
 mod likeness;
 mod need;
@@ -26,6 +27,9 @@ use likeness::Likeness;
 
 /// Least difference of two rungs in points of VMAF: less is not seen.
 const LEAST: f64 = 2.0;
+/// A step of so many points is small enough: one of six is just noticed, and points here are as good as
+/// two of VMAF.
+const STEP: f64 = 4.0;
 /// What samples say of the busiest segment may be too little by this factor.
 const MARGIN: f64 = 1.25;
 
@@ -58,20 +62,22 @@ pub fn fit(
     Ok(worth(rungs.into_iter().zip(ratings).collect()))
 }
 
-/// For each codec, from the tallest on, the rungs that differ from the one above, down to the first that
-/// the slowest line carries. That line is what the lowest rung's cap says.
+/// For each codec, from the tallest on, the rungs that differ from the one above and whose lower neighbour
+/// is too far from it, down to the first that the slowest line carries. That line is what the lowest
+/// rung's cap says.
 fn worth(rated: Vec<(Rung, Rating)>) -> Vec<Rung> {
     let mut kept: Vec<(Rung, Rating)> = Vec::with_capacity(rated.len());
     for (at, (rung, rating)) in rated.iter().enumerate() {
         let of_codec = |other: &&(Rung, Rating)| other.0.codec == rung.codec;
         let lowest = rated.iter().rfind(of_codec);
         let slowest = lowest.map_or(0.0, |lowest| f64::from(lowest.0.max_kbps));
-        let last = !rated.get(at + 1).as_ref().is_some_and(of_codec);
+        let below = rated.get(at + 1).filter(of_codec).map(|below| below.1);
         let above = kept.last().filter(of_codec).map(|above| above.1);
         let worth = above.is_none_or(|above| {
             let carried = above.kbps * MARGIN <= slowest;
             let differs = above.score - rating.score >= LEAST;
-            !carried && (differs || last)
+            let closes = |below: Rating| differs && above.score - below.score > STEP;
+            !carried && below.is_none_or(closes)
         });
         if worth {
             kept.push((rung.clone(), *rating));
@@ -203,6 +209,20 @@ mod tests {
         ];
         assert_eq!(kept(&soft), [720, 360, 240]);
         assert_eq!(kept(&[(H264, 240, 350, 10.0, 900.0)]), [240]);
+    }
+
+    #[test]
+    fn a_rung_between_two_that_are_near_is_left_out() {
+        let rungs = |lowest| {
+            [
+                (H264, 720, 2_800, 97.0, 1_900.0),
+                (H264, 540, 1_600, 94.5, 1_200.0),
+                (H264, 360, 700, lowest, 600.0),
+                (H264, 240, 350, 80.0, 300.0),
+            ]
+        };
+        assert_eq!(kept(&rungs(93.0)), [720, 360, 240]);
+        assert_eq!(kept(&rungs(92.0)), [720, 540, 360, 240]);
     }
 
     #[test]
