@@ -60,6 +60,9 @@ short() {
     make "$name" -ss 8 -t 3 -i clip-720p25.mp4 -c:v libx264 -preset veryfast -c:a aac "$@"
 }
 short small.mp4 -vf scale=640:360
+make lecture.mp4 -i lecture-720p25.mp4 -t 4 -c copy
+# Out of focus: 540 lines hold nearly all there is.
+make soft.mp4 -ss 4 -i clip-720p25.mp4 -t 2 -an -vf gblur=sigma=2 -c:v libx264 -preset ultrafast -crf 10
 make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
 short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
 short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1

@@ -21,9 +21,9 @@ fn pictures(plan: &Plan) -> Vec<&str> {
 
 #[test]
 fn footage_out_of_focus_needs_fewer_rungs() {
-    let (fixed, all) = made("easy.mp4", Ladder::Fixed);
+    let (fixed, all) = made("soft.mp4", Ladder::Fixed);
     assert_eq!(pictures(&fixed), ["v720", "v540", "v360", "v240"]);
-    let (fitted, files) = made("easy.mp4", Ladder::Auto);
+    let (fitted, files) = made("soft.mp4", Ladder::Auto);
     assert_eq!(pictures(&fitted), ["v720", "v360", "v240"]);
     // 240 lines come out of 540 there and out of 720 here.
     let same = |name: &str| name.starts_with("v720-") || name.starts_with("v360-");
@@ -35,6 +35,12 @@ fn footage_out_of_focus_needs_fewer_rungs() {
             "{name} differs from that of a fixed ladder"
         );
     }
+}
+
+#[test]
+fn a_lecture_goes_through_the_slowest_line_whole() {
+    let (plan, _) = made("lecture.mp4", Ladder::Auto);
+    assert_eq!(pictures(&plan), ["v720"]);
 }
 
 #[test]
