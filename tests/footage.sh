@@ -36,7 +36,7 @@ make explainer-720p30.mp4 -i explainer.ts -map 0:v:0 -c:v copy
 if [ ! -s lecture-720p25.mp4 ]; then
     fold -sw 62 "$root/LICENSE" | grep -v '^ *$' | sed 's/^ */  /' | split -l 13 -d - slide-
     slide() {
-        echo "drawtext=textfile=slide-0$1:font=DejaVu Sans:fontsize=28:line_spacing=16:fontcolor=0x202040:x=70:y=60:enable='between(t,$1*4,$1*4+3.99)'"
+        echo "drawtext=expansion=none:textfile=slide-0$1:font=DejaVu Sans:fontsize=28:line_spacing=16:fontcolor=0x202040:x=70:y=60:enable='between(t,$1*4,$1*4+3.99)'"
     }
     slides=$(for n in 0 1 2 3 4 5; do slide $n; done | paste -sd ,)
     make lecture-720p25.mp4 -f lavfi -i "color=white:size=1280x720:rate=25:duration=24" -i clip-720p25.mp4 \
@@ -61,8 +61,8 @@ short() {
 }
 short small.mp4 -vf scale=640:360
 make lecture.mp4 -i lecture-720p25.mp4 -t 4 -c copy
-# Out of focus: 540 lines hold nearly all there is.
-make soft.mp4 -ss 4 -i clip-720p25.mp4 -t 2 -an -vf gblur=sigma=2 -c:v libx264 -preset ultrafast -crf 10
+# 360 lines that somebody enlarged before uploading them: 540 hold all there is.
+make enlarged.mp4 -ss 6 -i clip-720p25.mp4 -t 4 -an -vf scale=640:360,scale=1280:720 -c:v libx264 -preset veryfast -crf 12
 make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
 short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
 short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1

@@ -24,6 +24,7 @@ use crate::scale::Cascade;
 use crate::source::Source;
 use crate::treat::Treat;
 use likeness::Likeness;
+use need::{Activity, Weight};
 
 /// Least difference of two rungs in points of VMAF: less is not seen.
 const LEAST: f64 = 2.0;
@@ -106,8 +107,7 @@ fn ratings(
         };
         for ((settings, pictures), trials) in settings.iter().zip(&pictures).zip(&mut trials) {
             let weight = trial::compare(settings, pictures, reference, &mut trials.likeness)?;
-            let bytes = weight.per_picture(grid.gop_frames);
-            trials.bytes.push((bytes, there));
+            trials.weights.push((weight, there));
         }
     }
     let rated = trials.iter().zip(settings);
@@ -118,14 +118,15 @@ fn ratings(
 #[derive(Clone, Debug, Default)]
 struct Trials {
     likeness: Likeness,
-    /// Bytes of a picture, and of one of the source around it, by burst.
-    bytes: Vec<(f64, f64)>,
+    /// What each burst weighs, and how busy the source is around it.
+    weights: Vec<(Weight, Activity)>,
 }
 
 impl Trials {
-    fn rating(&self, activity: &[f64], settings: &VideoSettings) -> Rating {
+    fn rating(&self, activity: &[Activity], settings: &VideoSettings) -> Rating {
         let second = settings.rate.num as f64 / settings.rate.den.max(1) as f64;
-        let kbps = need::busiest(&self.bytes, activity) * second * 8.0 / 1_000.0;
+        let bytes = need::busiest(&self.weights, activity, settings.gop_frames);
+        let kbps = bytes * second * 8.0 / 1_000.0;
         Rating {
             score: self.likeness.points(),
             kbps: kbps.min(f64::from(settings.max_kbps)),

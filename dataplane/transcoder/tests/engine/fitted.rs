@@ -20,10 +20,10 @@ fn pictures(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
-fn footage_out_of_focus_needs_fewer_rungs() {
-    let (fixed, all) = made("soft.mp4", Ladder::Fixed);
+fn enlarged_footage_needs_fewer_rungs() {
+    let (fixed, all) = made("enlarged.mp4", Ladder::Fixed);
     assert_eq!(pictures(&fixed), ["v720", "v540", "v360", "v240"]);
-    let (fitted, files) = made("soft.mp4", Ladder::Auto);
+    let (fitted, files) = made("enlarged.mp4", Ladder::Auto);
     assert_eq!(pictures(&fitted), ["v720", "v360", "v240"]);
     // 240 lines come out of 540 there and out of 720 here.
     let same = |name: &str| name.starts_with("v720-") || name.starts_with("v360-");
