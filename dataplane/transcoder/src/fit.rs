@@ -99,8 +99,9 @@ fn ratings(
     };
     let mut trials = vec![Trials::default(); settings.len()];
     let activity = need::activity(&scan.video, &video.pts, grid.segment_frames);
-    for frames in samples::bursts(video.frames, &keys(scan, video)) {
-        let there = need::around(&activity, &frames, grid.segment_frames);
+    let movement = need::movement(&scan.video, &video.pts);
+    for frames in samples::bursts(&movement, &keys(scan, video)) {
+        let there = need::within(&scan.video, &video.pts, &frames);
         let pictures = pictures(source, video, frames, settings)?;
         let Some(reference) = pictures.get(tallest) else {
             continue;
@@ -235,10 +236,7 @@ mod tests {
             (H264, 240, 350, 70.0, 90.0),
         ];
         assert_eq!(kept(&easy), [720, 540]);
-        let slides = [
-            (H264, 720, 2_800, 97.0, 90.0),
-            (H264, 240, 350, 70.0, 30.0),
-        ];
+        let slides = [(H264, 720, 2_800, 97.0, 90.0), (H264, 240, 350, 70.0, 30.0)];
         assert_eq!(kept(&slides), [720]);
     }
 

@@ -84,23 +84,21 @@ impl Mean {
 
 /// Bytes of a picture in the busiest segment of a rung, in groups of `gop_frames`. `trials` are bursts
 /// and the source's activity there: what the encoder makes of the source's bytes where it was tried it
-/// makes of them elsewhere. A burst that was busier than that counts itself.
+/// makes of them elsewhere. One burst is where the source is busiest, and weighs most in that.
 pub(super) fn busiest(
     trials: &[(Weight, Activity)],
     activity: &[Activity],
     gop_frames: u32,
 ) -> f64 {
-    let sum = |of: &dyn Fn(&(Weight, Activity)) -> f64| trials.iter().map(of).sum::<f64>();
     let share = |made: f64, source: f64| if source > 0.0 { made / source } else { 0.0 };
-    let heads = share(sum(&|t| t.0.head()), sum(&|t| t.1.key));
+    let sum = |of: &dyn Fn(&(Weight, Activity)) -> f64| trials.iter().map(of).sum::<f64>();
     let others = share(sum(&|t| t.0.other()), sum(&|t| t.1.other));
-    let everywhere = activity
-        .iter()
-        .map(|there| per_picture(heads * there.key, others * there.other, gop_frames));
-    let tried = trials
-        .iter()
-        .map(|(weight, _)| per_picture(weight.head(), weight.other(), gop_frames));
-    everywhere.chain(tried).fold(0.0, f64::max)
+    let at_key = |t: &(Weight, Activity), value: f64| if t.1.key > 0.0 { value } else { 0.0 };
+    let heads = share(sum(&|t| at_key(t, t.0.head())), sum(&|t| t.1.key));
+    let tallest = trials.iter().map(|t| t.0.head()).fold(0.0, f64::max);
+    let head = |key: f64| if heads > 0.0 { heads * key } else { tallest };
+    let there = |a: &Activity| per_picture(head(a.key), others * a.other, gop_frames);
+    activity.iter().map(there).fold(0.0, f64::max)
 }
 
 /// Bytes of a picture of a group, on average: one head, and others.
@@ -109,12 +107,38 @@ fn per_picture(head: f64, other: f64, gop_frames: u32) -> f64 {
     (head + other * (gop - 1.0)) / gop
 }
 
-/// The source's activity around a burst.
-pub(super) fn around(activity: &[Activity], burst: &Range<u64>, segment_frames: u32) -> Activity {
-    let segment = burst.start / u64::from(segment_frames.max(1));
-    let segment = usize::try_from(segment).unwrap_or(usize::MAX);
-    let there = activity.get(segment).or(activity.last());
-    there.copied().unwrap_or_default()
+/// Bytes of every picture of the source, in order of showing, that are there because something moves: a
+/// key picture counts for none, unless all are.
+pub(super) fn movement(packets: &[PacketInfo], pts: &[i64]) -> Vec<u64> {
+    let intra = packets.iter().all(|packet| packet.key);
+    let mut bytes = vec![0; pts.len()];
+    for packet in packets.iter().filter(|packet| intra || !packet.key) {
+        let frame = pts.binary_search(&packet.pts);
+        if let Some(bytes) = frame.ok().and_then(|frame| bytes.get_mut(frame)) {
+            *bytes = packet.end.saturating_sub(packet.start);
+        }
+    }
+    bytes
+}
+
+/// The source's activity in a burst; without a key picture when it begins with none.
+pub(super) fn within(packets: &[PacketInfo], pts: &[i64], burst: &Range<u64>) -> Activity {
+    let (mut key, mut other) = (Mean::default(), Mean::default());
+    for packet in packets {
+        let frame = pts
+            .binary_search(&packet.pts)
+            .map_or(u64::MAX, |n| n as u64);
+        let bytes = packet.end.saturating_sub(packet.start) as f64;
+        let first = frame == burst.start;
+        if first && packet.key {
+            key.add(bytes);
+        } else if !first && burst.contains(&frame) {
+            other.add(bytes);
+        }
+    }
+    let key = key.value().unwrap_or(0.0);
+    let other = other.value().unwrap_or(key);
+    Activity { key, other }
 }
 
 #[cfg(test)]
@@ -153,9 +177,12 @@ mod tests {
         let found = activity(&packets, &pts, 3);
         // The second has no key picture: that of all stands.
         assert_eq!(found, [there(90.0, 15.0), there(120.0, 40.0)]);
-        assert_eq!(around(&found, &(1..2), 3), found[0]);
-        assert_eq!(around(&found, &(6..7), 3), found[1]);
+        assert_eq!(movement(&packets, &pts), [0, 10, 20, 30, 30, 60, 0]);
+        assert_eq!(within(&packets, &pts, &(0..4)), there(90.0, 20.0));
+        assert_eq!(within(&packets, &pts, &(1..4)), there(0.0, 25.0));
+        assert_eq!(within(&packets, &pts, &(6..7)), there(150.0, 150.0));
         let intra: Vec<_> = (0..6).map(|pts| packet(pts, true, 50)).collect();
+        assert_eq!(movement(&intra, &pts)[..2], [50, 50]);
         assert_eq!(activity(&intra, &pts, 3), [there(50.0, 50.0); 2]);
         assert_eq!(activity(&[], &[], 0), [Activity::default()]);
     }
@@ -166,9 +193,15 @@ mod tests {
         let tried = [(weight(50, 5), segments[0])];
         // Half of the source's bytes: a head of 50 and nine others of 20.
         assert_eq!(busiest(&tried, &segments, 10), 23.0);
-        let busier = [(weight(50, 30), segments[0]), (weight(50, 0), segments[1])];
-        assert_eq!(busiest(&busier, &segments, 10), 32.0);
-        assert_eq!(busiest(&[(weight(8, 2), there(0.0, 0.0))], &[], 2), 5.0);
+        // A fourth of the bytes of the others, most of which are where the source is busy.
+        let both = [
+            (weight(50, 5), segments[0]),
+            (weight(50, 15), there(100.0, 70.0)),
+        ];
+        assert_eq!(busiest(&both, &segments, 10), 14.0);
+        // No burst at a key picture of the source: heads are as they were seen.
+        let off = [(weight(50, 5), there(0.0, 10.0))];
+        assert_eq!(busiest(&off, &segments, 10), 23.0);
         assert_eq!(busiest(&[], &segments, 2), 0.0);
     }
 }
