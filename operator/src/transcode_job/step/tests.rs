@@ -78,6 +78,7 @@ fn planned(spans: u32) -> JobSeen {
         duration_milliseconds: 24_000,
         tracks: vec!["v720".parse().unwrap()],
         engine: "engine 1".into(),
+        levels: Vec::new(),
     };
     JobSeen {
         result: Some(Termination::Plan(summary)),
