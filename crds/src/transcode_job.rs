@@ -365,6 +365,11 @@ pub struct OutputStatus {
     pub segments: i32,
     /// Bytes.
     pub bytes: i64,
+    /// The output whose segments these are, if nothing was encoded: it is of the same source, made
+    /// with the same settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub taken_from: Option<String>,
 }
 
 /// What the pods of an attempt took. A pod that was killed is not counted.

@@ -155,6 +155,10 @@ pub fn output(published: &Published) -> OutputStatus {
         id: published.output.chars().take(63).collect(),
         segments: i32::try_from(published.segments).unwrap_or(i32::MAX),
         bytes: i64::try_from(published.bytes).unwrap_or(i64::MAX),
+        taken_from: published
+            .taken_from
+            .as_ref()
+            .map(|id| id.chars().take(63).collect()),
     }
 }
 
