@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, PLAN_PATH,
-    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, SOURCE_SHA256, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, SOURCE_SHA256, TICKETS_PATH, Ticket,
+    TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published, Usage};
 use streamgate_contract::plan::{ByteRange, Plan};

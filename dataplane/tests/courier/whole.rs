@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use streamgate_contract::job_files::Termination;
 use sha2::{Digest, Sha256};
+use streamgate_contract::job_files::Termination;
 use streamgate_contract::renditions::{GridSettings, standard};
 
 use crate::fixture::{planned, source, whole};

@@ -250,8 +250,7 @@ fn decode(
     let mut place = |frame: &ff::frame::Audio| -> Result<(), EngineError> {
         let at = frame.pts().or_else(|| frame.timestamp()).map(|pts| {
             let scaled = i128::from(pts) * i128::from(time_base.numerator()) * 48_000;
-            i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0)
-                - zero
+            i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0) - zero
         });
         timeline.place(frame, at)
     };

@@ -30,8 +30,12 @@ impl Twins for Catalog {
                    WHERE mine.id = $1
                        AND coalesce(maker.namespace, '') = coalesce(my_maker.namespace, '')
                    LIMIT 1";
-        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.pool);
-        let row = row.await.map_err(failed("find an output of the same source"))?;
+        let row = sqlx::query(sql)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool);
+        let row = row
+            .await
+            .map_err(failed("find an output of the same source"))?;
         row.as_ref().map(output).transpose()
     }
 
@@ -39,7 +43,8 @@ impl Twins for Catalog {
         let query = sqlx::query("UPDATE outputs SET taken_from = $2 WHERE id = $1");
         let query = query.bind(output.as_str()).bind(from.as_str());
         let done = query.execute(&self.pool).await;
-        done.map(|_| ()).map_err(failed("note where an output is from"))
+        done.map(|_| ())
+            .map_err(failed("note where an output is from"))
     }
 
     async fn taken_from(&self, output: &OutputId) -> Result<Option<OutputId>, CatalogError> {
@@ -49,6 +54,8 @@ impl Twins for Catalog {
         let row = row.map_err(failed(ACTION))?;
         let row = row.ok_or_else(|| not_found("output", output))?;
         let from: Option<String> = column(&row, "taken_from")?;
-        from.map(|from| from.parse()).transpose().map_err(failed(ACTION))
+        from.map(|from| from.parse())
+            .transpose()
+            .map_err(failed(ACTION))
     }
 }

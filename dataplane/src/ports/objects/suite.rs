@@ -33,7 +33,10 @@ async fn a_copy_outlives_what_it_was_made_of(store: &dyn Objects) {
     );
     let nothing = store.copy(&from, &to).await;
     assert!(matches!(nothing, Err(ObjectsError::NotFound(_))));
-    store.put(&from, Bytes::from_static(b"media")).await.unwrap();
+    store
+        .put(&from, Bytes::from_static(b"media"))
+        .await
+        .unwrap();
     assert_eq!(store.copy(&from, &to).await.unwrap(), Put::Created);
     assert_eq!(store.copy(&from, &to).await.unwrap(), Put::Existed);
     store.delete(&from).await.unwrap();

@@ -41,7 +41,9 @@ impl Worker {
                 let error = causes(&error);
                 tracing::warn!(error, output = %output.id, "cannot take over a finished output");
             }
-            Err(_) => tracing::warn!(output = %output.id, "taking over a finished output takes long"),
+            Err(_) => {
+                tracing::warn!(output = %output.id, "taking over a finished output takes long")
+            }
         }
     }
 

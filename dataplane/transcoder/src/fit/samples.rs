@@ -17,7 +17,10 @@ pub(super) fn bursts(frames: u64, keys: &[u64]) -> Vec<Range<u64>> {
         let (from, to) = (frames * n / count, frames * (n + 1) / count);
         let middle = (from + to).saturating_sub(BURST) / 2;
         let inside = |key: &&u64| (from..(to + 1).saturating_sub(BURST)).contains(*key);
-        let nearest = keys.iter().filter(inside).min_by_key(|k| k.abs_diff(middle));
+        let nearest = keys
+            .iter()
+            .filter(inside)
+            .min_by_key(|k| k.abs_diff(middle));
         let start = nearest.copied().unwrap_or(middle);
         start..(start + BURST).min(frames)
     };

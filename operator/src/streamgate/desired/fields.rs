@@ -256,7 +256,10 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("transcode.profiles.*.audio.kbps", json!(98)),
         ("transcode.profiles.*.audio.codec", json!("AAC")),
         ("transcode.profiles.*.audio.passthrough", json!(false)),
-        ("transcode.profiles.*.audio.loudness.mode", json!("Normalize")),
+        (
+            "transcode.profiles.*.audio.loudness.mode",
+            json!("Normalize"),
+        ),
         ("transcode.profiles.*.audio.loudness.targetLufs", json!(-20)),
         ("transcode.profiles.*.audio.loudness.peakDbtp", json!(-2)),
         ("transcode.profiles.*.grid.gopMilliseconds", json!(1002)),

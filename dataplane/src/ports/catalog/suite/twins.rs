@@ -37,7 +37,10 @@ async fn a_twin_is_finished_of_the_same_source_plan_and_owner(catalog: &dyn Cata
     catalog.plan_output(&other).await.unwrap();
     assert_eq!(twin(catalog, "tw-b-o").await, None, "no source is known");
     for id in ["tw-a-o", "tw-b-o", "tw-c-o", "tw-d-o"] {
-        catalog.note_source(&id.parse().unwrap(), "5a").await.unwrap();
+        catalog
+            .note_source(&id.parse().unwrap(), "5a")
+            .await
+            .unwrap();
     }
     assert_eq!(twin(catalog, "tw-b-o").await, None, "none is finished");
     finish(catalog, "tw-a-o").await;

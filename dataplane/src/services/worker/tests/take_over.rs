@@ -42,7 +42,9 @@ impl World {
             world.deliver(&plan, &init(track), b"init").await;
         }
         for (index, object) in segments() {
-            world.deliver(&pod(Step::Encode, index), &object, b"media").await;
+            world
+                .deliver(&pod(Step::Encode, index), &object, b"media")
+                .await;
         }
         let publish = pod(Step::Publish, 0);
         let (status, _) = world.post(&publish, PUBLISH_PATH, Value::Null).await;
@@ -106,5 +108,8 @@ async fn objects_that_are_gone_are_encoded_again() {
     let (status, answer) = world
         .post(&other_pod(Step::Publish), PUBLISH_PATH, Value::Null)
         .await;
-    assert_eq!((status.as_u16(), &answer["reason"]), (500, &json!("OutputIncomplete")));
+    assert_eq!(
+        (status.as_u16(), &answer["reason"]),
+        (500, &json!("OutputIncomplete"))
+    );
 }
