@@ -311,6 +311,30 @@ pub struct PlanStatus {
     /// Engine that made the plan and does the job.
     #[schemars(length(max = 256))]
     pub engine: String,
+    /// Loudness of the sound, by track, when `audio.loudness` asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub loudness: Vec<LoudnessStatus>,
+}
+
+/// How loud the source of a track is (EBU R 128).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoudnessStatus {
+    /// Track.
+    #[schemars(length(max = 63))]
+    pub track: String,
+    /// Integrated loudness in LUFS, such as `-17.30`; absent for silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub lufs: Option<String>,
+    /// True peak in dBTP; absent for silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub true_peak: Option<String>,
+    /// Gain of the encode in dB.
+    #[schemars(length(max = 16))]
+    pub gain: String,
 }
 
 /// Spans by state.
@@ -341,6 +365,11 @@ pub struct OutputStatus {
     pub segments: i32,
     /// Bytes.
     pub bytes: i64,
+    /// The output whose segments these are, if nothing was encoded: it is of the same source, made
+    /// with the same settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub taken_from: Option<String>,
 }
 
 /// What the pods of an attempt took. A pod that was killed is not counted.

@@ -26,6 +26,8 @@ use crate::stills::Still;
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
 /// Path for a finished plan.
 pub const PLAN_PATH: &str = "/internal/v1/plan";
+/// Header of a plan's request: SHA-256 of the whole source in hex, as the courier fetched it.
+pub const SOURCE_SHA256: &str = "streamgate-source-sha256";
 /// Path for upload tickets.
 pub const TICKETS_PATH: &str = "/internal/v1/tickets";
 /// Path for commits.

@@ -22,6 +22,9 @@ pub const PLAN: &str = "plan.json";
 pub const EVENTS: &str = "events.ndjson";
 /// Courier → transcoder: everything of this step is committed. The transcoder exits 0.
 pub const COMMITTED: &str = "committed";
+/// What [`COMMITTED`] holds when the whole output is committed, not this step's part alone: there is
+/// nothing left to encode.
+pub const WHOLE: &[u8] = b"whole";
 /// Courier → transcoder: a [`GiveUp`]. The transcoder exits with its code.
 pub const GIVE_UP: &str = "give-up.json";
 
@@ -169,6 +172,9 @@ pub struct Published {
     /// What the job's pods took for it.
     #[serde(default)]
     pub cost: Usage,
+    /// The output that it was taken over from, if it was not encoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
 }
 
 impl Termination {

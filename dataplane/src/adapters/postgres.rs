@@ -27,6 +27,8 @@ mod rows;
 pub mod server;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/twins.rs"]
+mod twins;
 #[path = "sql/upload_parts.rs"]
 mod upload_parts;
 #[path = "sql/upload_turns.rs"]
@@ -38,10 +40,11 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("postgres/schema_1.sql"),
     include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
+    include_str!("postgres/schema_twins.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;

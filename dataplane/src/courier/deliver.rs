@@ -9,7 +9,9 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use streamgate_contract::job_api::{Object, ProgressReport};
-use streamgate_contract::job_files::{COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage};
+use streamgate_contract::job_files::{
+    COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage, WHOLE,
+};
 use streamgate_contract::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
@@ -108,7 +110,9 @@ impl<'a> Delivery<'a> {
             self.step(&mut ledger, &mut underway).await?;
         }
         self.tell_usage().await?;
-        self.folder.place(COMMITTED, b"")
+        let nothing_left = Expected::whole(plan).missing(&ledger.committed) == 0;
+        let word = if nothing_left { WHOLE } else { b"" };
+        self.folder.place(COMMITTED, word)
     }
 
     /// Says what this pod took, before its transcoder is let go: Publish adds it all up.

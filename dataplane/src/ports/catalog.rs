@@ -16,11 +16,13 @@ mod machine_keys;
 pub mod plays;
 #[cfg(test)]
 pub mod suite;
+mod twins;
 pub mod uploads;
 
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
+pub use twins::Twins;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
@@ -196,6 +198,12 @@ pub trait Sessions: Send + Sync {
 }
 
 /// The whole catalog.
-pub trait Catalog: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys {}
+pub trait Catalog:
+    Contents + Library + Plays + Outputs + Twins + Uploads + Sessions + MachineKeys
+{
+}
 
-impl<T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys> Catalog for T {}
+impl<T> Catalog for T where
+    T: Contents + Library + Plays + Outputs + Twins + Uploads + Sessions + MachineKeys
+{
+}

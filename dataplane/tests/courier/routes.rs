@@ -13,8 +13,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH, Object,
-    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, SOURCE_SHA256, TICKETS_PATH, Ticket,
+    TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{Published, SegmentName, Usage};
 use streamgate_contract::plan::Plan;
@@ -90,6 +90,11 @@ async fn plan(
     Json(plan): Json<Plan>,
 ) -> Result<Json<Assignment>, Problem> {
     let (pod, mut state) = enter(&world, &headers)?;
+    let sha256 = headers.get(SOURCE_SHA256).map(|h| h.to_str().unwrap());
+    state.source_sha256 = sha256.map(str::to_owned);
+    if state.has_it_all {
+        state.take_over(&plan);
+    }
     state.plan.get_or_insert(plan);
     let committed = state.committed.keys().cloned().collect();
     let mut answer = state.assignment(&pod).unwrap();
@@ -219,6 +224,7 @@ async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Pr
         segments: u32::try_from(state.committed.len()).unwrap(),
         bytes: state.objects.values().map(|o| o.len() as u64).sum(),
         cost: Usage::default(),
+        taken_from: None,
     }))
 }
 

@@ -43,6 +43,10 @@ pub struct State {
     pub on_ticket: Option<Box<dyn FnMut() + Send>>,
     /// Makes each PUT take this long.
     pub slow: Duration,
+    /// A finished output of the same source is there.
+    pub has_it_all: bool,
+    /// What the courier said of the source.
+    pub source_sha256: Option<String>,
 }
 
 /// Sizes of the objects that make the source: the last takes the rest.
@@ -87,6 +91,19 @@ impl State {
             refusal: None,
             on_ticket: None,
             slow: Duration::ZERO,
+            has_it_all: false,
+            source_sha256: None,
+        }
+    }
+
+    /// Commits every segment of a plan, as if copied from another output.
+    pub fn take_over(&mut self, plan: &Plan) {
+        for track in &plan.tracks {
+            for number in 0..track.starts.len() as u32 - 1 {
+                let track = track.id.clone();
+                let name = SegmentName { track, number };
+                self.committed.insert(name, "taken".to_owned());
+            }
         }
     }
 

@@ -14,8 +14,7 @@ use crate::events::Outbox;
 use crate::source::Source;
 use crate::{audio, engine, probe, video};
 
-/// Plans `source`: init segments and the plan are put in place; a source of one span is encoded
-/// at once, sound and picture side by side, so that the first segment is playable early.
+/// Plans `source`: init segments and the plan are put in place.
 pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
     let scan = probe::scan(source, &request.limits)?;
     let made = make::plan(source, scan, request, outbox)?;
@@ -27,13 +26,15 @@ pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<P
         outbox.still(Still::Storyboard, &stills.storyboard)?;
     }
     outbox.plan(&made.plan)?;
-    if made.plan.encodes_at_once() {
-        encode_all(&made.plan, source, outbox)?;
-    }
     Ok(made.plan)
 }
 
-fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+/// Encodes a source of one span, sound and picture side by side, so that the first segment is playable
+/// early; leaves others to Encode.
+pub fn encode_at_once(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
+    if !plan.encodes_at_once() {
+        return Ok(());
+    }
     if plan.source.video.is_none() {
         return audio::encode(plan, source, outbox);
     }

@@ -3,12 +3,12 @@
 use k8s_openapi::jiff::Timestamp;
 use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step as Stage;
-use streamgate_contract::plan::PlanSummary;
+use streamgate_contract::plan::{PlanSummary, TrackLevel};
 use streamgate_crds::conditions::{
     self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED, Saying, reason,
 };
 use streamgate_crds::transcode_job::{
-    CostStatus, OutputStatus, Phase, PlanStatus, TranscodeJobStatus,
+    CostStatus, LoudnessStatus, OutputStatus, Phase, PlanStatus, TranscodeJobStatus,
 };
 
 use crate::events::Notice;
@@ -134,6 +134,17 @@ pub fn plan(summary: PlanSummary) -> PlanStatus {
             .map(String::from)
             .collect(),
         engine: summary.engine.chars().take(256).collect(),
+        loudness: summary.levels.iter().take(16).map(loudness).collect(),
+    }
+}
+
+fn loudness(of: &TrackLevel) -> LoudnessStatus {
+    let decibels = |hundredths: i32| format!("{:.2}", f64::from(hundredths) / 100.0);
+    LoudnessStatus {
+        track: of.track.to_string(),
+        lufs: of.level.loudness.map(decibels),
+        true_peak: of.level.true_peak.map(decibels),
+        gain: decibels(of.level.gain),
     }
 }
 
@@ -144,6 +155,10 @@ pub fn output(published: &Published) -> OutputStatus {
         id: published.output.chars().take(63).collect(),
         segments: i32::try_from(published.segments).unwrap_or(i32::MAX),
         bytes: i64::try_from(published.bytes).unwrap_or(i64::MAX),
+        taken_from: published
+            .taken_from
+            .as_ref()
+            .map(|id| id.chars().take(63).collect()),
     }
 }
 

@@ -16,7 +16,7 @@ fn number(segment: Option<u32>) -> i64 {
     segment.map_or(INIT, i64::from)
 }
 
-fn output(row: &Row) -> Result<Output, CatalogError> {
+pub(super) fn output(row: &Row) -> Result<Output, CatalogError> {
     let plan: &str = column(row, "plan")?;
     Ok(Output {
         id: parsed(row, "id")?,

@@ -8,6 +8,7 @@ use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod library;
+mod twins;
 mod uploads;
 
 pub use uploads::{part, upload};
@@ -80,6 +81,7 @@ pub async fn run(catalog: &dyn Catalog) {
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
     uploads::run(catalog).await;
+    twins::run(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;

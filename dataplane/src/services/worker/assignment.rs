@@ -94,7 +94,8 @@ impl Worker {
         })
     }
 
-    /// Committed segments that this pod would make.
+    /// Committed segments that this pod would make; a Plan pod hears of all when nothing is left to
+    /// make.
     pub(super) async fn committed_of(
         &self,
         task: &Task,
@@ -102,6 +103,8 @@ impl Worker {
     ) -> Result<Vec<SegmentName>, WorkerError> {
         let planned = Planned::of(output);
         let segments = self.catalog.segments(&output.id).await?;
+        let media = segments.iter().filter(|s| s.number.is_some()).count();
+        let whole = task.pod.step == Step::Plan && media >= output.plan.segments() as usize;
         let own = |segment: Segment| {
             let (track, number) = (segment.track, segment.number?);
             let object = Object::Segment {
@@ -109,7 +112,7 @@ impl Worker {
                 number,
             };
             let name = SegmentName { track, number };
-            planned.is_made_by(&task.pod, &object).then_some(name)
+            (whole || planned.is_made_by(&task.pod, &object)).then_some(name)
         };
         Ok(segments.into_iter().filter_map(own).collect())
     }

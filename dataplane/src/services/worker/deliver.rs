@@ -145,6 +145,11 @@ impl Worker {
             segments: u32::try_from(media).unwrap_or(u32::MAX),
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             cost: self.catalog.usage(&planned.output).await?,
+            taken_from: self
+                .catalog
+                .taken_from(&planned.output)
+                .await?
+                .map(Into::into),
         })
     }
 

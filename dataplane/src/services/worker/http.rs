@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH,
-    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, SOURCE_SHA256, TICKETS_PATH, Ticket,
+    TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Published, Usage};
 use streamgate_contract::plan::Plan;
@@ -106,9 +106,11 @@ async fn assignment(State(worker): Service, Caller(pod): Caller) -> Answer<Assig
 async fn plan(
     State(worker): Service,
     Caller(pod): Caller,
+    headers: HeaderMap,
     Sent(plan): Sent<Plan>,
 ) -> Answer<Assignment> {
-    Ok(Json(worker.plan(&pod, plan).await?))
+    let source = headers.get(SOURCE_SHA256).and_then(|v| v.to_str().ok());
+    Ok(Json(worker.plan(&pod, plan, source).await?))
 }
 
 async fn ticket(

@@ -12,6 +12,7 @@ use streamgate_contract::names::{self, Step};
 use streamgate_crds::transcode_job::Phase;
 
 mod sources;
+mod take_over;
 
 use super::signature::UrlKey;
 use super::testing::{self, UID, sha256};

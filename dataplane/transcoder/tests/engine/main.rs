@@ -9,6 +9,7 @@ mod fitted;
 mod hostile;
 mod judge;
 mod kinds;
+mod loudness;
 mod output;
 mod pod;
 mod random;

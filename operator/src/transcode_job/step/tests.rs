@@ -78,6 +78,7 @@ fn planned(spans: u32) -> JobSeen {
         duration_milliseconds: 24_000,
         tracks: vec!["v720".parse().unwrap()],
         engine: "engine 1".into(),
+        levels: Vec::new(),
     };
     JobSeen {
         result: Some(Termination::Plan(summary)),
@@ -86,7 +87,12 @@ fn planned(spans: u32) -> JobSeen {
 }
 
 fn published() -> JobSeen {
+    published_from(None)
+}
+
+fn published_from(taken_from: Option<&str>) -> JobSeen {
     let published = Published {
+        taken_from: taken_from.map(str::to_owned),
         content: "clip".into(),
         output: "o1".into(),
         segments: 30,
@@ -274,6 +280,18 @@ fn a_closed_output_ends_the_job() {
     let output = step.status.output.unwrap();
     assert_eq!((output.content.as_str(), output.bytes), ("clip", 9_000));
     assert_eq!(step.notice.map(|n| n.warning), Some(false));
+}
+
+#[test]
+fn an_output_that_was_taken_over_says_so() {
+    let closed = published_from(Some("other-0"));
+    let seen = seen(&[(Stage::Publish, closed)]);
+    let step = step(&plain(), &encoding(), &seen, at(NOW));
+    says(&step, Phase::Succeeded, "TakenOver");
+    let output = step.status.output.as_ref().unwrap();
+    assert_eq!(output.taken_from.as_deref(), Some("other-0"));
+    let message = step.status.message.as_deref().unwrap();
+    assert!(message.contains("other-0"), "{message}");
 }
 
 #[test]
