@@ -13,28 +13,56 @@ use crate::error::EngineError;
 use crate::events::Outbox;
 use crate::source::Source;
 use crate::{audio, engine, probe, video};
+use make::Made;
 
-/// Plans `source`: init segments and the plan are put in place.
-pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
+/// Plans `source`: init segments, stills and the plan are put in place. A source of one span is
+/// encoded at once, sound and picture side by side, and begun while its stills are still being made;
+/// its segments leave after the plan, which `planned` hears of when it is in place.
+pub fn plan(
+    source: &Source,
+    request: &PlanRequest,
+    outbox: &Outbox,
+    planned: &dyn Fn(&Plan),
+) -> Result<(), EngineError> {
     let scan = probe::scan(source, &request.limits)?;
     let made = make::plan(source, scan, request, outbox)?;
-    for (track, bytes) in made.plan.tracks.iter().zip(&made.inits) {
-        outbox.init(&track.id, bytes)?;
-    }
-    if let Some(stills) = &made.stills {
-        outbox.still(Still::Poster, &stills.poster)?;
-        outbox.still(Still::Storyboard, &stills.storyboard)?;
-    }
-    outbox.plan(&made.plan)?;
-    Ok(made.plan)
+    let held = outbox.hold();
+    thread::scope(|scope| {
+        let all = || encode_all(&made.plan, source, outbox);
+        let work = made.plan.encodes_at_once().then(|| scope.spawn(all));
+        let published = publish(&made, source, outbox).inspect(|plan| {
+            planned(plan);
+            held.open();
+        });
+        let encoded = work.map_or(Ok(()), |work| ended(work, "the encoding thread panicked"));
+        published.and(encoded)
+    })
 }
 
-/// Encodes a source of one span, sound and picture side by side, so that the first segment is playable
-/// early; leaves others to Encode.
-pub fn encode_at_once(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
-    if !plan.encodes_at_once() {
-        return Ok(());
+/// Puts everything in place that Plan makes; returns the whole plan.
+fn publish(made: &Made, source: &Source, outbox: &Outbox) -> Result<Plan, EngineError> {
+    let mut plan = made.plan.clone();
+    for (track, bytes) in plan.tracks.iter().zip(&made.inits) {
+        outbox.init(&track.id, bytes)?;
     }
+    if let Some(stills) = make::stills(source, &plan) {
+        outbox.still(Still::Poster, &stills.poster)?;
+        outbox.still(Still::Storyboard, &stills.storyboard)?;
+        plan.stills = Some(stills.plan);
+    }
+    outbox.plan(&plan)?;
+    Ok(plan)
+}
+
+fn ended(
+    work: thread::ScopedJoinHandle<'_, Result<(), EngineError>>,
+    panicked: &str,
+) -> Result<(), EngineError> {
+    work.join()
+        .unwrap_or_else(|_| Err(EngineError::Internal(panicked.into())))
+}
+
+fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
     if plan.source.video.is_none() {
         return audio::encode(plan, source, outbox);
     }
@@ -44,10 +72,7 @@ pub fn encode_at_once(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(
             _ => audio::encode(plan, source, outbox),
         });
         let picture = video::encode(plan, source, 0..plan.grid.chunks(), outbox);
-        let sound = sound
-            .join()
-            .unwrap_or_else(|_| Err(EngineError::Internal("the audio thread panicked".into())));
-        picture.and(sound)
+        picture.and(ended(sound, "the audio thread panicked"))
     })
 }
 
