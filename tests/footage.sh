@@ -61,8 +61,9 @@ short() {
 }
 short small.mp4 -vf scale=640:360
 make lecture.mp4 -i lecture-720p25.mp4 -t 4 -c copy
-# 360 lines that somebody enlarged before uploading them: 540 hold all there is.
-make enlarged.mp4 -ss 6 -i clip-720p25.mp4 -t 4 -an -vf scale=640:360,scale=1280:720 -c:v libx264 -preset veryfast -crf 12
+# A camera on its way, and the same of 180 lines that somebody enlarged before uploading them.
+make busy.mp4 -ss 5 -i clip-720p25.mp4 -t 3 -an -c:v libx264 -preset veryfast -crf 12
+make enlarged.mp4 -i busy.mp4 -vf scale=320:180,scale=1280:720 -c:v libx264 -preset veryfast -crf 12
 make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
 short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
 short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1

@@ -32,7 +32,7 @@ const LEAST: f64 = 2.0;
 /// two of VMAF.
 const STEP: f64 = 4.0;
 /// What samples say of the busiest segment may be too little by this factor.
-const MARGIN: f64 = 1.25;
+const MARGIN: f64 = 1.3;
 
 type Picture = Arc<ff::frame::Video>;
 
