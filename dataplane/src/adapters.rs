@@ -3,6 +3,7 @@
 pub mod access_webhook;
 pub mod alert_policies;
 pub mod audit_files;
+pub mod endpoints;
 pub mod ethereum;
 pub mod filesystem;
 pub mod gate_pods;
@@ -14,7 +15,9 @@ pub mod openid;
 pub mod postgres;
 pub mod prometheus_text;
 pub mod redis;
+pub mod roles_http;
 pub mod s3;
+pub mod solana;
 pub mod sqlite;
 pub mod system_clock;
 pub mod tokio_figures;

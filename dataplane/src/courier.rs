@@ -176,6 +176,7 @@ impl Courier {
             if matches!(assignment.order, Order::Plan { .. }) {
                 hashing = Hashing::begin(file);
             }
+            fetched += source::subtitles(&assignment.subtitles, &self.folder, mounted)?;
             if let Some(protection) = &assignment.protection {
                 let text = serde_json::to_vec(protection).map_err(io::Error::other);
                 self.folder

@@ -13,9 +13,11 @@ pub mod jobs;
 pub mod notices;
 pub mod objects;
 pub mod openid;
+pub mod peers;
 pub mod policies;
 pub mod scrape;
 pub mod shared_limits;
+pub mod solana;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

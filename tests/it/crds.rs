@@ -56,6 +56,7 @@ async fn the_api_server_takes_and_refuses_as_documented() -> Result<()> {
     defaults_are_filled_in(&client).await?;
     good_rules_are_taken(&client).await?;
     bad_objects_are_refused_with_help(&client).await?;
+    the_topology_changes_where_the_data_stays(&client).await?;
     immutable_fields_stay(&client).await
 }
 
@@ -119,6 +120,40 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
             "use only the key 'all'",
         ),
         (
+            json!({"components": {"all": {"replicas": 2}}}),
+            "without replicas and autoscaling",
+        ),
+        (
+            json!({"topology": "Distributed"}),
+            "set both, or use topology Compact",
+        ),
+        (
+            apart(json!({"components": {"all": {}}})),
+            "the keys of spec.components are gateway, auth",
+        ),
+        (
+            apart(json!({"components": {"worker": {"replicas": 2}}})),
+            "cache, worker and monitor have one pod each",
+        ),
+        (
+            apart(json!({"components": {"cache": {"autoscaling": {"maxReplicas": 3}}}})),
+            "cache, worker and monitor have one pod each",
+        ),
+        (
+            apart(
+                json!({"components": {"auth": {"replicas": 2, "autoscaling": {"maxReplicas": 3}}}}),
+            ),
+            "remove replicas or autoscaling",
+        ),
+        (
+            apart(json!({"components": {"auth": {"autoscaling": {"maxReplicas": 1}}}})),
+            "minReplicas is above maxReplicas",
+        ),
+        (
+            json!({"database": {"postgres": {"secretName": "s", "connectionsPerPod": 1}}}),
+            "spec.database.postgres.connectionsPerPod",
+        ),
+        (
             json!({"auth": {"leaseSeconds": 601}}),
             "spec.auth.leaseSeconds",
         ),
@@ -152,7 +187,31 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
             json!({"encryption": {"scheme": "cbcs"}, "renditions": [{"height": 360, "maxKbps": 500, "codec": "AV1"}]}),
             "encryption cbcs and cenc are for H264 and HEVC",
         ),
+        (
+            json!({"subtitles": [subtitles("a", "en", true), subtitles("b", "de", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"content": {"id": "film"}, "source": {"persistentVolumeClaim": {"claimName": "c", "path": "a.mp4"}},
+                "subtitles": [subtitles("other", "en", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "de", true)]}),
+            "at most one of the subtitles can be the default",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "e n", false)]}),
+            "spec.subtitles[0].language",
+        ),
+        (
+            json!({"subtitles": vec![subtitles("c", "en", false); 17]}),
+            "spec.subtitles",
+        ),
     ];
+    let good = json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "pt-BR", false)]});
+    let job_made = create::<TranscodeJob>(client, job("subtitles", good)).await?;
+    assert_eq!(job_made["spec"]["subtitles"][1]["default"], false);
     for (spec, words) in jobs {
         refused::<TranscodeJob>(client, job("bad", spec), words).await;
     }
@@ -161,6 +220,12 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
     twice["spec"]["rules"] = json!([rule, rule]);
     refused::<AlertPolicy>(client, twice, "Duplicate value").await;
     Ok(())
+}
+
+/// A file with subtitles in a claim.
+fn subtitles(claim: &str, language: &str, default: bool) -> Value {
+    json!({"language": language, "default": default,
+        "source": {"persistentVolumeClaim": {"claimName": claim, "path": "film.srt"}}})
 }
 
 /// Rules that no gate takes, on a gate whose one chain is `main`.
@@ -189,6 +254,26 @@ fn bad_rules() -> Vec<(Value, &'static str)> {
         (
             json!([{"name": "r", "native": {"chain": "nowhere", "minimum": "1"}}]),
             chain,
+        ),
+        (
+            json!([{"name": "r", "splToken": {"cluster": "nowhere", "mint": "1".repeat(32)}}]),
+            "must be the name of one of spec.solana",
+        ),
+        (
+            json!([{"name": "r", "metaplexNft": {"cluster": "nowhere", "collection": "1".repeat(32)}}]),
+            "must be the name of one of spec.solana",
+        ),
+        (
+            json!([{"name": "r", "metaplexNft": {"cluster": "sol", "collection": "0".repeat(32)}}]),
+            "spec.rules[0].metaplexNft.collection",
+        ),
+        (
+            json!([{"name": "r", "erc721": {"chain": "main", "contract": contract, "through": {"accounts": [{"contract": contract}]}}}]),
+            "implementation",
+        ),
+        (
+            json!([{"name": "r", "erc20": {"chain": "main", "contract": contract, "minimum": "1", "through": {"delegation": {"rights": "0x01"}}}}]),
+            "spec.rules[0].erc20.through.delegation.rights",
         ),
         (json!([{"name": "r", "allOf": ["nobody"]}]), above),
         (json!([{"name": "r", "anyOf": ["r"]}]), above),
@@ -231,15 +316,23 @@ async fn good_rules_are_taken(client: &Client) -> Result<()> {
         {"name": "member", "call": {"chain": "main", "contract": contract, "function": "getHasValidKey(address)", "arguments": ["$viewer"]}},
         {"name": "friends", "allowList": {"wallets": [contract, format!("eip155:10:{contract}")]}},
         {"name": "backers", "merkle": {"root": format!("0x{}", "01".repeat(32))}},
+        {"name": "vaults", "erc20": {"chain": "main", "contract": contract, "minimum": "1", "through": {"delegation": {}}}},
+        {"name": "bound", "erc721": {"chain": "main", "contract": contract, "through": {"accounts": [{"contract": contract, "implementation": contract}]}}},
+        {"name": "sols", "splToken": {"cluster": "sol", "mint": "1".repeat(32)}},
+        {"name": "art", "metaplexNft": {"cluster": "sol", "collection": "1".repeat(44)}},
         {"name": "tokens", "anyOf": ["pass", "badge"]},
         {"name": "outsider", "not": "friends"},
         {"name": "all", "allOf": ["tokens", "outsider"]},
     ]);
     let chains = json!([{"name": "main", "chainId": 1, "rpcUrls": ["http://node", "http://other"], "quorum": 2, "finality": "Finalized"}]);
-    let spec = json!({"chains": chains, "rules": rules, "defaultRule": "all"});
+    let solana = json!([{"name": "sol", "rpcUrls": ["http://node"]}]);
+    let spec = json!({"chains": chains, "solana": solana, "rules": rules, "defaultRule": "all"});
     let made = create::<StreamGate>(client, gate("rules", spec)).await?;
     assert_eq!(made["spec"]["rules"][1]["erc1155"]["minimum"], "1");
     assert_eq!(made["spec"]["chains"][0]["maxAgeSeconds"], 3600);
+    let registry = &made["spec"]["rules"][7]["erc20"]["through"]["delegation"]["registry"];
+    assert_eq!(registry, "0x00000000000000447e69651d841bD8D104Bed493");
+    assert_eq!(made["spec"]["solana"][0]["commitment"], "Finalized");
     Ok(())
 }
 
@@ -271,6 +364,52 @@ async fn immutable_fields_stay(client: &Client) -> Result<()> {
         error.contains("the kind of storage cannot be changed"),
         "{error}"
     );
+    Ok(())
+}
+
+/// A spec of topology Distributed with more in it.
+fn apart(more: Value) -> Value {
+    let mut spec = json!({"topology": "Distributed",
+        "storage": {"s3": {"bucket": "videos", "credentialsSecretName": "s"}},
+        "database": {"postgres": {"secretName": "s"}}});
+    if let (Some(spec), Some(more)) = (spec.as_object_mut(), more.as_object()) {
+        spec.extend(more.clone());
+    }
+    spec
+}
+
+/// Only what both topologies can read is taken along.
+async fn the_topology_changes_where_the_data_stays(client: &Client) -> Result<()> {
+    let gates = api::<StreamGate>(client);
+    let to = |spec: Value| {
+        let gates = gates.clone();
+        async move {
+            let patch = Patch::Merge(json!({"spec": spec}));
+            let answer = gates.patch("moves", &PatchParams::default(), &patch).await;
+            answer.map(|_| ()).map_err(|error| error.to_string())
+        }
+    };
+    let made = create::<StreamGate>(client, gate("moves", apart(json!({})))).await?;
+    let postgres = &made["spec"]["database"]["postgres"];
+    assert_eq!(
+        (&postgres["key"], &postgres["connectionsPerPod"]),
+        (&json!("url"), &json!(8))
+    );
+    assert_eq!(to(json!({"topology": "Compact"})).await, Ok(()));
+    assert_eq!(to(json!({"topology": "Distributed"})).await, Ok(()));
+    let away = to(json!({"topology": "Compact", "database": {"postgres": null}})).await;
+    let error = away.unwrap_err();
+    assert!(
+        error.contains("the kind of database cannot be changed"),
+        "{error}"
+    );
+    let both = json!({"topology": "Distributed",
+        "storage": {"s3": {"bucket": "videos", "credentialsSecretName": "s"}},
+        "database": {"postgres": {"secretName": "s"}}});
+    let patch = Patch::Merge(json!({"spec": both}));
+    let answer = gates.patch("fresh", &PatchParams::default(), &patch).await;
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains("topology can change only while"), "{error}");
     Ok(())
 }
 

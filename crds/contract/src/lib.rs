@@ -15,6 +15,7 @@ pub mod knobs;
 pub mod labels;
 pub mod limits;
 pub mod names;
+pub mod peers;
 pub mod plan;
 pub mod playback;
 pub mod profiles;
@@ -23,6 +24,7 @@ pub mod renditions;
 pub mod roles;
 pub mod rules;
 pub mod stills;
+pub mod text;
 pub mod uploads;
 
 pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};

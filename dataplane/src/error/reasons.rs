@@ -1,9 +1,11 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 131] = [
+pub const REASONS: [&str; 144] = [
     "AdminRequired",
     "AuditUnavailable",
+    "AuthUnreachable",
+    "BalanceRequired",
     "BindingRequired",
     "BodyCut",
     "BodyMismatch",
@@ -18,6 +20,7 @@ pub const REASONS: [&str; 131] = [
     "ChecksumMismatch",
     "ClaimRequired",
     "CodeRefused",
+    "ConditionRequired",
     "Conflict",
     "CreatorRequired",
     "DigestRequired",
@@ -45,6 +48,7 @@ pub const REASONS: [&str; 131] = [
     "InvalidPieces",
     "InvalidQuery",
     "InvalidReturn",
+    "InvalidRoleToken",
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
@@ -61,6 +65,7 @@ pub const REASONS: [&str; 131] = [
     "MalformedBody",
     "MalformedKey",
     "MalformedMessage",
+    "MalformedName",
     "MalformedProof",
     "MalformedRequest",
     "MessageOutOfTime",
@@ -78,6 +83,7 @@ pub const REASONS: [&str; 131] = [
     "NotJson",
     "NotMedia",
     "NotOffered",
+    "NotOnAllowList",
     "NotPlanned",
     "NotPlayable",
     "NotReady",
@@ -90,13 +96,19 @@ pub const REASONS: [&str; 131] = [
     "Overloaded",
     "OwnerOnly",
     "PreconditionFailed",
+    "ProofRequired",
     "ProviderUnavailable",
     "QuorumNotReached",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",
     "RefreshOver",
+    "RequirementsNotMet",
     "Restarting",
+    "RoleFailed",
+    "RoleNotAllowed",
+    "RoleTokenRequired",
+    "RoleUnreachable",
     "ScopeRequired",
     "SessionEnded",
     "SessionRequired",
@@ -112,6 +124,7 @@ pub const REASONS: [&str; 131] = [
     "TooManyStreams",
     "TooManyUploads",
     "UnknownChain",
+    "UnknownCluster",
     "UnknownProvider",
     "UnknownRule",
     "UnsupportedMediaType",
@@ -161,6 +174,19 @@ mod tests {
         Some(word.to_owned())
     }
 
+    /// The words that say which kind of rule somebody does not meet.
+    fn of_rules() -> Vec<String> {
+        let file = "/../crds/contract/src/rules/requirement.rs";
+        let text = std::fs::read_to_string(format!("{}{file}", env!("CARGO_MANIFEST_DIR")));
+        let text = text.unwrap();
+        let (_, reason) = text.split_once("pub fn reason(").unwrap();
+        let (reason, _) = reason.split_once("\n    }\n").unwrap();
+        let words = reason.split('"').skip(1).step_by(2).map(str::to_owned);
+        let words: Vec<_> = words.collect();
+        assert!(words.len() > 5, "{words:?}");
+        words
+    }
+
     #[test]
     fn every_reason_in_the_code_has_its_label() {
         let mut seen = Vec::new();
@@ -169,6 +195,7 @@ mod tests {
             &mut seen,
         );
         assert!(seen.len() > 40, "{}", seen.len());
+        seen.extend(of_rules());
         for reason in seen
             .iter()
             .filter(|reason| reason.starts_with(char::is_uppercase))

@@ -27,12 +27,14 @@ mod openid;
 mod outside;
 mod playback;
 mod proofs;
+pub mod remote;
 mod revocations;
 mod rules;
 mod sessions;
 mod sign_in;
 mod signer;
-mod siwe;
+pub(crate) mod siwe;
+mod through;
 mod verify;
 mod watch;
 

@@ -23,13 +23,14 @@ pub mod http;
 mod keys;
 mod manifest;
 mod metrics;
-mod name;
+pub(crate) mod name;
 mod page;
-mod page_name;
-mod path;
+pub(crate) mod page_name;
+pub(crate) mod path;
 mod playlist;
-mod range;
+pub(crate) mod range;
 mod storyboard;
+mod text;
 mod view;
 
 pub use admission::Pass;
@@ -152,7 +153,10 @@ impl Streaming {
                 let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
                 view.tile_list.get(|| Some(storyboard::tiles(&tiles)))
             }
-            PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            PageName::Media(id) => match view.text(id) {
+                Some(text) => text.playlist.get(|| playlist::text(&view, text)),
+                None => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            },
             PageName::IFrames(id) => {
                 let video = Some(track(id)?).filter(|track| track.is_video());
                 let video = video.ok_or(StreamingError::NoSuchFile)?;

@@ -103,7 +103,7 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
     let order = order(work, wait)?;
     let source = Source::whole(&work.join(job_files::SOURCE))?;
     let outbox = Outbox::open(work, committed(&order))?.sealed(seal(work)?);
-    reported(&outbox, || obey(&order, &source, &outbox, message))?;
+    reported(&outbox, || obey(&order, &source, work, &outbox, message))?;
     outbox.event(&Event::Done)?;
     let word = loop {
         match fs::read(work.join(job_files::COMMITTED)) {
@@ -137,11 +137,12 @@ fn committed(order: &Order) -> &[SegmentName] {
 fn obey(
     order: &Order,
     source: &Source,
+    work: &Path,
     outbox: &Outbox,
     message: &Message,
 ) -> Result<(), EngineError> {
     match order {
-        Order::Plan { request, .. } => steps::plan(source, request, outbox, &|plan| {
+        Order::Plan { request, .. } => steps::plan(source, request, (work, outbox), &|plan| {
             message.plan(plan.summary());
         }),
         Order::Encode {

@@ -15,6 +15,7 @@ use streamgate_crds::{StreamGate, StreamGateSpec};
 use super::quantity;
 
 mod rules;
+mod topology;
 
 /// A StreamGate whose spec holds no contradiction, with what its children need of its metadata.
 #[derive(Clone, Debug)]
@@ -89,12 +90,20 @@ pub fn validate(gate: &StreamGate) -> Result<ValidatedGate, Invalid> {
         "must begin with a letter and hold only lower-case letters, digits and '-', because Services are named after it",
     );
     chains(&spec.chains, &mut problems);
+    for (i, cluster) in spec.solana.iter().enumerate() {
+        endpoints(
+            &format!("spec.solana[{i}]"),
+            &cluster.rpc_urls,
+            &mut problems,
+        );
+    }
     rules::check(&spec.rules, &mut problems);
     ladders(&spec.transcode, &mut problems);
     exposure(spec, &mut problems);
     sign_in(spec, &mut problems);
     storage(spec, &mut problems);
     components(spec, &mut problems);
+    topology::check(spec, &mut problems);
     namespaces(&spec.allowed_namespaces, &mut problems);
     log_filter(&spec.log, &mut problems);
     let owner = gate.controller_owner_ref(&());
@@ -122,12 +131,7 @@ fn kept_version(gate: &StreamGate) -> Option<String> {
 fn chains(chains: &[Chain], problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for (i, chain) in chains.iter().enumerate() {
-        let urls: BTreeSet<_> = chain.rpc_urls.iter().collect();
-        problems.unless(
-            urls.len() == chain.rpc_urls.len(),
-            &format!("spec.chains[{i}].rpcUrls"),
-            "lists an endpoint twice, which would count twice towards the quorum: remove one",
-        );
+        endpoints(&format!("spec.chains[{i}]"), &chain.rpc_urls, problems);
         if let Some(first) = seen.insert(chain.chain_id, &chain.name) {
             problems.add(
                 format!("spec.chains[{i}].chainId"),
@@ -138,6 +142,15 @@ fn chains(chains: &[Chain], problems: &mut Problems) {
             );
         }
     }
+}
+
+fn endpoints(field: &str, urls: &[String], problems: &mut Problems) {
+    let once: BTreeSet<_> = urls.iter().collect();
+    problems.unless(
+        once.len() == urls.len(),
+        &format!("{field}.rpcUrls"),
+        "lists an endpoint twice, which would count twice towards the quorum: remove one",
+    );
 }
 
 fn ladders(transcode: &TranscodeDefaults, problems: &mut Problems) {

@@ -95,6 +95,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         renditions: None,
         ladder: None,
         audio: None,
+        subtitles: None,
         grid: None,
         encryption: None,
         parallelism: None,

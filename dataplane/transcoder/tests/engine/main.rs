@@ -17,3 +17,4 @@ mod refusals;
 mod resume;
 mod sealed;
 mod stills;
+mod text;

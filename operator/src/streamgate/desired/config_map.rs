@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use streamgate_contract::config::{
     Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, OpenIdProvider, People, RoleConfig,
-    Storage, Transcode,
+    SolanaCluster, Storage, Transcode,
 };
+use streamgate_contract::peers::{DATABASE_URL, ROLES, SHARED_STORE_URL, URLS_DIR, callers};
 use streamgate_contract::plan::SourceLimits;
-use streamgate_crds::stream_gate::{OidcProvider, S3Storage};
+use streamgate_contract::roles::Role;
+use streamgate_crds::stream_gate::{
+    self, OidcProvider, Postgres, S3Storage, SharedStore, Topology,
+};
 
-use super::metadata;
+use super::{metadata, services};
 use crate::streamgate::validate::{self, ValidatedGate};
 
 /// Key of the ConfigMap.
@@ -37,10 +41,9 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         public_url: public_url.to_owned(),
         serve_tls: spec.exposure.tls_secret_name.is_some(),
         storage: storage(spec.storage.s3.as_ref()),
-        database: Database::Sqlite {
-            path: format!("{DATA_DIR}/catalog.sqlite"),
-        },
+        database: database(spec.database.postgres.as_ref()),
         chains: chains(gate),
+        solana: gate.spec.solana.iter().map(cluster).collect(),
         webhooks: spec.webhooks.clone(),
         rules: spec.rules.clone(),
         default_rule: spec.default_rule.clone(),
@@ -61,7 +64,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             mode: spec.limits.mode,
             trusted_proxies: spec.limits.trusted_proxies.clone(),
             max_concurrent_requests: spec.limits.max_concurrent_requests,
-            shared_store: None,
+            shared_store: shared_store(spec.limits.shared_store.as_ref()),
         },
         audit: spec.audit.clone(),
         playback: spec.playback.clone(),
@@ -73,6 +76,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             grid: spec.transcode.grid.clone(),
             limits: SourceLimits::default(),
         },
+        peers: peers(gate),
         log: spec.log.clone(),
     }
 }
@@ -84,6 +88,31 @@ fn identity(gate: &ValidatedGate) -> GateIdentity {
         uid: gate.uid.clone(),
         allowed_namespaces: gate.spec.allowed_namespaces.clone(),
     }
+}
+
+fn database(postgres: Option<&Postgres>) -> Database {
+    match postgres {
+        None => Database::Sqlite {
+            path: format!("{DATA_DIR}/catalog.sqlite"),
+        },
+        Some(postgres) => Database::Postgres {
+            url_file: format!("{URLS_DIR}/{DATABASE_URL}"),
+            connections: postgres.connections_per_pod,
+        },
+    }
+}
+
+fn shared_store(store: Option<&SharedStore>) -> Option<String> {
+    store.map(|_| format!("{URLS_DIR}/{SHARED_STORE_URL}"))
+}
+
+/// Where the roles are that somebody asks; nowhere else when all are in one pod.
+fn peers(gate: &ValidatedGate) -> BTreeMap<Role, String> {
+    let asked = ROLES.iter().filter(|role| !callers(**role).is_empty());
+    let asked = asked.filter(|_| gate.spec.topology == Topology::Distributed);
+    asked
+        .map(|role| (*role, services::internal_url(gate, *role)))
+        .collect()
 }
 
 fn storage(s3: Option<&S3Storage>) -> Storage {
@@ -114,6 +143,18 @@ fn chains(gate: &ValidatedGate) -> Vec<Chain> {
             max_age_seconds: chain.max_age_seconds.into(),
         })
         .collect()
+}
+
+fn cluster(cluster: &stream_gate::SolanaCluster) -> SolanaCluster {
+    SolanaCluster {
+        name: cluster.name.clone(),
+        rpc_urls: cluster.rpc_urls.clone(),
+        // At most 8, so it fits.
+        quorum: cluster.quorum as usize,
+        genesis_hash: cluster.genesis_hash.clone(),
+        commitment: cluster.commitment,
+        max_age_seconds: cluster.max_age_seconds.into(),
+    }
 }
 
 fn provider(provider: &OidcProvider) -> OpenIdProvider {

@@ -39,6 +39,47 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ),
         ("topology", json!("Compact"), Jobs),
         (
+            "database.postgres.secretName",
+            json!("other"),
+            Children(&["Deployment"]),
+        ),
+        (
+            "database.postgres.key",
+            json!("url"),
+            Children(&["Deployment"]),
+        ),
+        ("database.postgres.connectionsPerPod", json!(7), CONFIG),
+        (
+            "limits.sharedStore.secretName",
+            json!("other"),
+            Children(&["Deployment"]),
+        ),
+        (
+            "limits.sharedStore.key",
+            json!("url"),
+            Children(&["Deployment"]),
+        ),
+        (
+            "components.*.replicas",
+            json!(4),
+            Children(&["Deployment auth"]),
+        ),
+        (
+            "components.*.autoscaling.minReplicas",
+            json!(2),
+            Children(&["HorizontalPodAutoscaler streaming"]),
+        ),
+        (
+            "components.*.autoscaling.maxReplicas",
+            json!(10),
+            Children(&["HorizontalPodAutoscaler streaming"]),
+        ),
+        (
+            "components.*.autoscaling.cpuPercent",
+            json!(50),
+            Children(&["HorizontalPodAutoscaler streaming"]),
+        ),
+        (
             "volume.size",
             json!("30Gi"),
             Children(&["PersistentVolumeClaim"]),
@@ -115,7 +156,7 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         (
             "allowedNamespaces[]",
             json!("team-b"),
-            Children(&["ConfigMap", "Deployment", "grant"]),
+            Children(&["ConfigMap", "Deployment", "NetworkPolicy", "grant"]),
         ),
         ("dataPolicy", json!("Retain"), Children(&["data owner"])),
         ("paused", json!(true), Ready("Paused")),
@@ -166,6 +207,71 @@ fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("chains[].finality", json!("Safe")),
         ("chains[].confirmations", json!(3)),
         ("chains[].maxAgeSeconds", json!(61)),
+        ("solana[].name", json!("devnet")),
+        ("solana[].rpcUrls[]", json!("http://other:8899")),
+        ("solana[].quorum", json!(2)),
+        (
+            "solana[].genesisHash",
+            json!("4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"),
+        ),
+        ("solana[].commitment", json!("Finalized")),
+        ("solana[].maxAgeSeconds", json!(61)),
+        ("rules[].splToken.cluster", json!("devnet")),
+        (
+            "rules[].splToken.mint",
+            json!("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
+        ),
+        ("rules[].splToken.minimum", json!("8")),
+        ("rules[].metaplexNft.cluster", json!("devnet")),
+        (
+            "rules[].metaplexNft.collection",
+            json!("So11111111111111111111111111111111111111112"),
+        ),
+        ("rules[].erc721.through.delegation.registry", json!(wallet)),
+        (
+            "rules[].erc721.through.delegation.rights",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc721.through.accounts[].contract", json!(wallet)),
+        (
+            "rules[].erc721.through.accounts[].implementation",
+            json!(wallet),
+        ),
+        (
+            "rules[].erc721.through.accounts[].salt",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc721.through.accounts[].registry", json!(wallet)),
+        ("rules[].erc1155.through.delegation.registry", json!(wallet)),
+        (
+            "rules[].erc1155.through.delegation.rights",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc1155.through.accounts[].contract", json!(wallet)),
+        (
+            "rules[].erc1155.through.accounts[].implementation",
+            json!(wallet),
+        ),
+        (
+            "rules[].erc1155.through.accounts[].salt",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc1155.through.accounts[].registry", json!(wallet)),
+        ("rules[].erc20.through.delegation.registry", json!(wallet)),
+        (
+            "rules[].erc20.through.delegation.rights",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc20.through.accounts[].contract", json!(wallet)),
+        (
+            "rules[].erc20.through.accounts[].implementation",
+            json!(wallet),
+        ),
+        (
+            "rules[].erc20.through.accounts[].salt",
+            json!(format!("0x{}", "02".repeat(32))),
+        ),
+        ("rules[].erc20.through.accounts[].registry", json!(wallet)),
         ("rules[].name", json!("ticket")),
         ("rules[].title", json!("Other pass")),
         ("rules[].getUrl", json!("https://other.example")),
@@ -305,18 +411,29 @@ fn set(spec: &mut Value, path: &str, value: &Value) {
         return;
     };
     match head.strip_suffix("[]") {
-        Some(list) => set_first(&mut spec[list], head, rest, value),
+        Some(list) => {
+            let entries = spec[list].as_array_mut().unwrap().iter_mut();
+            set_first(entries, head, rest, value);
+        }
+        None if head == "*" => {
+            let entries = spec.as_object_mut().unwrap().values_mut();
+            set_first(entries, head, rest, value);
+        }
         None => set(entry(spec, head), rest, value),
     }
 }
 
-/// Sets the leaf at `rest` in the first entry of a list that has it: of things that have one kind
+/// Sets the leaf at `rest` in the first of these entries that has it: of things that have one kind
 /// each, no entry has every field.
-fn set_first(list: &mut Value, path: &str, rest: &str, value: &Value) {
-    let pointer = format!("/{}", rest.replace("[]", "/0").replace('.', "/"));
-    let pointer = pointer.trim_end_matches("/*");
-    let entries = list.as_array_mut().unwrap().iter_mut();
-    let entry = entries.into_iter().find(|e| e.pointer(pointer).is_some());
+fn set_first<'a>(
+    mut entries: impl Iterator<Item = &'a mut Value>,
+    path: &str,
+    rest: &str,
+    value: &Value,
+) {
+    let pointer = rest.replace("[]", "/0").replace('.', "/");
+    let pointer = format!("/{}", pointer.trim_end_matches("/*"));
+    let entry = entries.find(|e| e.pointer(&pointer).is_some());
     let entry = entry.unwrap_or_else(|| panic!("the full sample lacks {path}{rest}"));
     set(entry, rest, value);
 }
@@ -332,14 +449,14 @@ fn entry<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     }
 }
 
-fn changed(before: &Value, after: &Value) -> BTreeSet<&'static str> {
+fn changed(before: &Value, after: &Value) -> BTreeSet<String> {
     let documents = |spec: &Value| {
         let gate = validate(&samples::gate(spec.clone())).unwrap();
         documents(&desired(&gate, &samples::settings()).unwrap())
     };
     let (before, after) = (documents(before), documents(after));
     let differs = before.iter().zip(&after).filter(|(b, a)| b != a);
-    differs.map(|(b, _)| b.0).collect()
+    differs.map(|(b, _)| b.0.clone()).collect()
 }
 
 fn ready(spec: &Value) -> String {
@@ -372,9 +489,14 @@ fn every_field_has_a_row_and_every_row_a_field() {
 
 #[test]
 fn every_field_changes_the_children_or_the_condition_of_its_row() {
-    let before = samples::full();
     let rows = rows();
     for (path, value, seen) in &rows {
+        // How many pods there are is said in the other topology.
+        let counts = ["components.*.replicas", "components.*.autoscaling."];
+        let before = match counts.iter().any(|counts| path.starts_with(counts)) {
+            true => samples::distributed(),
+            false => samples::full(),
+        };
         let mut after = before.clone();
         set(&mut after, path, value);
         match seen {
@@ -383,7 +505,7 @@ fn every_field_changes_the_children_or_the_condition_of_its_row() {
                     before, after,
                     "{path}: the row writes what is there already"
                 );
-                let children: BTreeSet<_> = children.iter().copied().collect();
+                let children: BTreeSet<_> = children.iter().map(|c| (*c).to_owned()).collect();
                 assert_eq!(changed(&before, &after), children, "{path}");
             }
             Ready(reason) => assert_eq!(ready(&after), *reason, "{path}"),
