@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 144] = [
+pub const REASONS: [&str; 145] = [
     "AdminRequired",
     "AuditUnavailable",
     "AuthUnreachable",
@@ -23,6 +23,7 @@ pub const REASONS: [&str; 144] = [
     "ConditionRequired",
     "Conflict",
     "CreatorRequired",
+    "DelegationRequired",
     "DigestRequired",
     "EmptyUpload",
     "EntitlementUndecided",
@@ -176,13 +177,14 @@ mod tests {
 
     /// The words that say which kind of rule somebody does not meet.
     fn of_rules() -> Vec<String> {
-        let file = "/../crds/contract/src/rules/requirement.rs";
-        let text = std::fs::read_to_string(format!("{}{file}", env!("CARGO_MANIFEST_DIR")));
-        let text = text.unwrap();
-        let (_, reason) = text.split_once("pub fn reason(").unwrap();
-        let (reason, _) = reason.split_once("\n    }\n").unwrap();
-        let words = reason.split('"').skip(1).step_by(2).map(str::to_owned);
-        let words: Vec<_> = words.collect();
+        let mut words = Vec::new();
+        for file in ["requirement.rs", "check.rs"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/contract/src/rules");
+            let text = std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+            let (_, reason) = text.split_once("pub fn reason(").unwrap();
+            let (reason, _) = reason.split_once("\n    }\n").unwrap();
+            words.extend(reason.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
         assert!(words.len() > 5, "{words:?}");
         words
     }

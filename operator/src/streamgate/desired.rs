@@ -88,8 +88,6 @@ fn public_url(gate: &ValidatedGate) -> String {
 }
 
 #[cfg(test)]
-#[path = "desired/fields.rs"]
 mod fields;
 #[cfg(test)]
-#[path = "desired/golden.rs"]
 mod golden;
