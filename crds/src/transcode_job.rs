@@ -343,6 +343,11 @@ pub struct TranscodeJobStatus {
     /// The output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStatus>,
+    /// How near the rungs come to what their encoders were given, when the job has succeeded; of a few
+    /// pictures of each chunk, brightness alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    pub quality: Vec<QualityStatus>,
     /// What the pods of this attempt took, when it has succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostStatus>,
@@ -430,6 +435,23 @@ pub struct OutputStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub taken_from: Option<String>,
+}
+
+/// How near a rung comes to what its encoder was given: loss of the encode, not of the size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityStatus {
+    /// Track.
+    #[schemars(length(max = 63))]
+    pub track: String,
+    /// Peak signal-to-noise ratio in dB, such as `41.20`; 100 when nothing differs.
+    #[schemars(length(max = 16))]
+    pub psnr: String,
+    /// Structural similarity, such as `0.9874`; 1 when nothing differs.
+    #[schemars(length(max = 16))]
+    pub ssim: String,
+    /// Pictures that were compared.
+    pub pictures: i64,
 }
 
 /// What the pods of an attempt took. A pod that was killed is not counted.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TrackId;
 use crate::plan::{ByteRange, Plan, PlanRequest, PlanSummary, SpanWork};
+use crate::quality::TrackQuality;
 
 /// Courier → transcoder: an [`Order`].
 pub const ORDER: &str = "plan.json";
@@ -115,6 +116,8 @@ pub enum Event {
         #[serde(default)]
         cpu_milliseconds: u64,
     },
+    /// How near pictures of a rung come to what its encoder was given; those of several add up.
+    Quality(TrackQuality),
     /// Failed for good; the process exits with the matching code.
     Failed(Failure),
     /// Everything of this step is in place.
@@ -182,6 +185,9 @@ pub struct Published {
     /// What the job's pods took for it.
     #[serde(default)]
     pub cost: Usage,
+    /// How near its rungs come to the source, of pictures that were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<TrackQuality>,
     /// The output that it was taken over from, if it was not encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_from: Option<String>,

@@ -40,7 +40,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 11] = [
+const SCHEMA: [&str; 12] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -52,6 +52,7 @@ const SCHEMA: [&str; 11] = [
     include_str!("sqlite/schema_machine_keys.sql"),
     include_str!("sqlite/schema_part_sums.sql"),
     include_str!("sqlite/schema_twins.sql"),
+    include_str!("sqlite/schema_quality.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

@@ -13,6 +13,7 @@ use streamgate_contract::job_files::{
     COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage, WHOLE,
 };
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 use tokio_util::sync::CancellationToken;
 
 use super::events::Tail;
@@ -127,6 +128,13 @@ impl<'a> Delivery<'a> {
             tracing::warn!(
                 "what this pod took is missing in the job's cost: the worker did not answer"
             );
+        }
+        let news = std::mem::take(&mut self.tail.news.quality).into_iter();
+        let quality: Vec<_> = news
+            .map(|(track, nearness)| TrackQuality { track, nearness })
+            .collect();
+        if !quality.is_empty() && self.worker.quality(&quality).await.is_err() {
+            tracing::warn!("this pod is missing in the quality report: the worker did not answer");
         }
         Ok(())
     }

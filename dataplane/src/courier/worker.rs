@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, PLAN_PATH,
-    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, SOURCE_SHA256, TICKETS_PATH, Ticket,
+    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256, TICKETS_PATH, Ticket,
     TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published, Usage};
 use streamgate_contract::plan::{ByteRange, Plan};
+use streamgate_contract::quality::TrackQuality;
 
 use super::CourierError;
 use super::halt::Halt;
@@ -130,6 +131,13 @@ impl Worker {
         let route = self.route(Method::POST, USAGE_PATH).await?;
         let route = route.json(usage).timeout(CONNECT);
         answer("usage", route).await.map(|_| ())
+    }
+
+    /// One attempt, for the same reason.
+    pub(super) async fn quality(&self, quality: &[TrackQuality]) -> Result<(), Miss> {
+        let route = self.route(Method::POST, QUALITY_PATH).await?;
+        let route = route.json(quality).timeout(CONNECT);
+        answer("quality", route).await.map(|_| ())
     }
 
     /// Stores the body of exactly `bytes` bytes under a ticket.

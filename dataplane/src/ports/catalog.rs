@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::Source;
@@ -171,6 +172,15 @@ pub trait Outputs: Send + Sync {
     ) -> Result<(), CatalogError>;
     /// What all pods together took for an output.
     async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
+    /// Notes what a pod compared of a rung; of the same pod what says more counts.
+    async fn note_quality(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        quality: &TrackQuality,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together compared of an output, by track.
+    async fn quality(&self, output: &OutputId) -> Result<Vec<TrackQuality>, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }

@@ -89,6 +89,12 @@ async fn a_source_of_one_span_is_done_by_the_plan_pod() {
         usage.cpu_milliseconds > 0 && usage.pod_milliseconds > 0,
         "{usage:?}"
     );
+    let [quality] = &state.quality[..] else {
+        panic!("{:?}", state.quality);
+    };
+    assert_eq!(quality.track.as_str(), "v240");
+    // Two of each of the two chunks.
+    assert_eq!(quality.nearness.pictures, 4);
 }
 
 #[tokio::test]

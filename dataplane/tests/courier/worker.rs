@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use streamgate_contract::job_api::{Assignment, Object, ProgressReport, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName, Usage};
 use streamgate_contract::plan::{Plan, PlanRequest, SourceLimits};
+use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition, standard};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,6 +33,8 @@ pub struct State {
     pub progress: Vec<(Instant, ProgressReport)>,
     /// What pods said they took.
     pub usage: Vec<Usage>,
+    /// How near their pictures came.
+    pub quality: Vec<TrackQuality>,
     /// Bytes of the source that were given away.
     pub served: u64,
     /// A bearer token came where none belongs.
@@ -87,6 +90,7 @@ impl State {
             tickets: 0,
             progress: Vec::new(),
             usage: Vec::new(),
+            quality: Vec::new(),
             served: 0,
             leaked: false,
             signature: 0,

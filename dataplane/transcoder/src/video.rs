@@ -5,6 +5,7 @@
 //! A run of the encoder is one chunk and always starts from the same state, so a chunk's bytes do
 //! not depend on the span it is in nor on what was done before.
 
+mod quality;
 mod rung;
 
 use std::ops::Range;

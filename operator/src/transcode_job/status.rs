@@ -4,11 +4,12 @@ use k8s_openapi::jiff::Timestamp;
 use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::{PlanSummary, TrackLevel};
+use streamgate_contract::quality::TrackQuality;
 use streamgate_crds::conditions::{
     self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED, Saying, reason,
 };
 use streamgate_crds::transcode_job::{
-    CostStatus, LoudnessStatus, OutputStatus, Phase, PlanStatus, TranscodeJobStatus,
+    CostStatus, LoudnessStatus, OutputStatus, Phase, PlanStatus, QualityStatus, TranscodeJobStatus,
 };
 
 use crate::events::Notice;
@@ -161,6 +162,20 @@ pub fn output(published: &Published) -> OutputStatus {
             .as_ref()
             .map(|id| id.chars().take(63).collect()),
     }
+}
+
+/// How near the rungs come to the source, as the status shows it.
+pub fn quality(published: &Published) -> Vec<QualityStatus> {
+    let one = |of: &TrackQuality| {
+        let (psnr, ssim) = (of.nearness.psnr()?, of.nearness.ssim()?);
+        Some(QualityStatus {
+            track: of.track.to_string(),
+            psnr: format!("{psnr:.2}"),
+            ssim: format!("{ssim:.4}"),
+            pictures: i64::try_from(of.nearness.pictures).unwrap_or(i64::MAX),
+        })
+    };
+    published.quality.iter().filter_map(one).take(24).collect()
 }
 
 /// What the job's pods took, as the status shows it.

@@ -68,7 +68,7 @@ fn encoded(
     pictures: &[Picture],
 ) -> Result<(Vec<ff::frame::Video>, Weight), EngineError> {
     let mut encoder = VideoEncoder::open(settings)?;
-    let mut decoder = decoder(&encoder)?;
+    let mut decoder = encoder.decoder()?;
     let mut shown = Vec::with_capacity(pictures.len());
     let mut weight = Weight::default();
     let mut decode = |encoded: Encoded| -> Result<(), EngineError> {
@@ -106,16 +106,4 @@ fn take(
             Err(e) => return Err(e).during("decode a trial"),
         }
     }
-}
-
-fn decoder(encoder: &VideoEncoder) -> Result<ff::decoder::Video, EngineError> {
-    let context = ff::codec::Context::from_parameters(encoder.parameters());
-    let mut context = context.during("set up decoding")?;
-    context.set_threading(ff::codec::threading::Config {
-        kind: ff::codec::threading::Type::None,
-        count: 1,
-        ..Default::default()
-    });
-    let decoder = context.decoder().video();
-    decoder.during("open the decoder of a trial")
 }

@@ -51,6 +51,7 @@ impl<'a> Pass<'a> {
         });
         let Some(published) = published else { return };
         self.status.output = Some(status::output(&published));
+        self.status.quality = status::quality(&published);
         self.status.cost = Some(status::cost(&published.cost));
         self.status.completion_time = Some(self.time());
         self.wake = None;

@@ -6,6 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use streamgate_contract::job_files::{Failure, Published, Termination, Usage};
 use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::PlanSummary;
+use streamgate_contract::quality::{Nearness, TrackQuality};
 use streamgate_crds::conditions::{self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED};
 use streamgate_crds::stream_gate::TranscodeDefaults;
 use streamgate_crds::transcode_job::{Phase, TranscodeJobSpec, TranscodeJobStatus};
@@ -94,6 +95,14 @@ fn published() -> JobSeen {
 fn published_from(taken_from: Option<&str>) -> JobSeen {
     let published = Published {
         taken_from: taken_from.map(str::to_owned),
+        quality: vec![TrackQuality {
+            track: "v720".parse().unwrap(),
+            nearness: Nearness {
+                pictures: 2,
+                squared_error: 2 * 6_502_500,
+                similarity: 2 * 987_400,
+            },
+        }],
         content: "clip".into(),
         output: "o1".into(),
         segments: 30,
@@ -278,6 +287,10 @@ fn a_closed_output_ends_the_job() {
     assert_eq!(holds(&step), [READY, COMPLETE]);
     let cost = step.status.cost.as_ref().unwrap();
     assert_eq!((cost.cpu_seconds, cost.pod_seconds), (42, 60));
+    let [quality] = &step.status.quality[..] else {
+        panic!("{:?}", step.status.quality);
+    };
+    assert_eq!((&*quality.psnr, &*quality.ssim), ("40.00", "0.9874"));
     let output = step.status.output.unwrap();
     assert_eq!((output.content.as_str(), output.bytes), ("clip", 9_000));
     assert_eq!(step.notice.map(|n| n.warning), Some(false));
