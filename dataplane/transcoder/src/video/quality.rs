@@ -22,7 +22,7 @@ const C2: f64 = 58.5225;
 type Picture = Arc<ff::frame::Video>;
 
 /// The pictures of a chunk that are looked at.
-pub(super) struct Sample {
+pub(super) struct Spot {
     decoder: Option<ff::decoder::Video>,
     /// First picture of the group and of the next one, by number within the run.
     group: std::ops::Range<i64>,
@@ -30,7 +30,7 @@ pub(super) struct Sample {
     nearness: Nearness,
 }
 
-impl Sample {
+impl Spot {
     /// Of a run of `frames` pictures in groups of `gop_frames`; `nth` chooses the group.
     pub(super) fn new(encoder: &VideoEncoder, frames: u64, gop_frames: u32, nth: u32) -> Self {
         let group = group(frames, gop_frames, nth);

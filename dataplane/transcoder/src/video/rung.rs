@@ -10,7 +10,7 @@ use streamgate_contract::job_files::Event;
 use streamgate_contract::plan::{Plan, TrackPlan, VideoFacts};
 use streamgate_contract::quality::{Nearness, TrackQuality};
 
-use super::quality::Sample;
+use super::quality::Spot;
 use super::{Work, facts};
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::EngineError;
@@ -39,7 +39,7 @@ struct Run {
     frames: Range<u64>,
     segment: u32,
     pictures: Vec<Encoded>,
-    sample: Sample,
+    spot: Spot,
 }
 
 impl<'a> Rung<'a> {
@@ -87,7 +87,7 @@ impl<'a> Rung<'a> {
                 self.close(current).map_err(|e| e.in_chunk(chunk))?;
                 quality = quality.and(
                     run.take()
-                        .map_or(Nearness::default(), |run| run.sample.finish()),
+                        .map_or(Nearness::default(), |run| run.spot.finish()),
                 );
             }
         }
@@ -113,7 +113,7 @@ impl<'a> Rung<'a> {
         let frames = grid::chunk(grid, self.video.frames, chunk);
         let length = frames.end - frames.start;
         Ok(Run {
-            sample: Sample::new(&encoder, length, grid.gop_frames, chunk),
+            spot: Spot::new(&encoder, length, grid.gop_frames, chunk),
             encoder,
             chunk,
             frames,
@@ -138,7 +138,7 @@ impl<'a> Rung<'a> {
         run: &mut Run,
         picture: &Arc<ffmpeg_next::frame::Video>,
     ) -> Result<(), EngineError> {
-        run.sample.given(picture);
+        run.spot.given(picture);
         run.encoder.send(picture)?;
         self.outbox.encoded(1);
         self.drain(run)
@@ -158,7 +158,7 @@ impl<'a> Rung<'a> {
 
     fn drain(&self, run: &mut Run) -> Result<(), EngineError> {
         while let Some(encoded) = run.encoder.receive()? {
-            run.sample.made(&encoded);
+            run.spot.made(&encoded);
             run.pictures.push(encoded);
             let frames = grid::segment(&self.plan.grid, self.video.frames, run.segment);
             if run.pictures.len() as u64 == frames.end - frames.start {

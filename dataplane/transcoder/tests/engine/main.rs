@@ -12,6 +12,7 @@ mod kinds;
 mod loudness;
 mod output;
 mod pod;
+mod quality;
 mod random;
 mod refusals;
 mod resume;
