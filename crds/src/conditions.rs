@@ -46,6 +46,8 @@ pub mod reason {
     pub const PUBLISHING: &str = "Publishing";
     /// The output is playable.
     pub const PUBLISHED: &str = "Published";
+    /// A job succeeded without encoding: a finished output of the same source and plan was taken over.
+    pub const TAKEN_OVER: &str = "TakenOver";
     /// `spec.suspend` is set.
     pub const SUSPENDED: &str = "Suspended";
     /// The job ran longer than `spec.activeDeadlineSeconds`.

@@ -19,6 +19,7 @@ pub mod peers;
 pub mod plan;
 pub mod playback;
 pub mod profiles;
+pub mod quality;
 pub mod reasons;
 pub mod renditions;
 pub mod roles;

@@ -33,6 +33,8 @@ mod rows;
 mod schedules;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/twins.rs"]
+mod twins;
 #[path = "sql/upload_parts.rs"]
 mod upload_parts;
 #[path = "sql/upload_turns.rs"]
@@ -44,7 +46,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 12] = [
+const SCHEMA: [&str; 14] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -57,6 +59,8 @@ const SCHEMA: [&str; 12] = [
     include_str!("sqlite/schema_part_sums.sql"),
     include_str!("sqlite/schema_alarms.sql"),
     include_str!("sqlite/schema_schedules.sql"),
+    include_str!("sqlite/schema_twins.sql"),
+    include_str!("sqlite/schema_quality.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::Source;
@@ -19,6 +20,7 @@ pub mod retired;
 pub mod schedules;
 #[cfg(test)]
 pub mod suite;
+mod twins;
 pub mod uploads;
 
 use alarms::Alarms;
@@ -27,6 +29,7 @@ pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
 use retired::Retirement;
 use schedules::Schedules;
+pub use twins::Twins;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
@@ -175,6 +178,15 @@ pub trait Outputs: Send + Sync {
     ) -> Result<(), CatalogError>;
     /// What all pods together took for an output.
     async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
+    /// Notes what a pod compared of a rung; of the same pod what says more counts.
+    async fn note_quality(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        quality: &TrackQuality,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together compared of an output, by track.
+    async fn quality(&self, output: &OutputId) -> Result<Vec<TrackQuality>, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }
@@ -207,6 +219,7 @@ pub trait Catalog:
     + Library
     + Plays
     + Outputs
+    + Twins
     + Retirement
     + Uploads
     + Schedules
@@ -221,6 +234,7 @@ impl<T> Catalog for T where
         + Library
         + Plays
         + Outputs
+        + Twins
         + Retirement
         + Uploads
         + Schedules

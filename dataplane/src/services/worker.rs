@@ -33,6 +33,7 @@ mod planned;
 pub mod progress;
 mod range;
 pub mod signature;
+mod take_over;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH,
-    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256,
+    TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Published, Usage};
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 
 use super::Worker;
 use super::desk::Desk;
@@ -74,6 +75,7 @@ pub fn internal_routes(service: Arc<Worker>) -> Router {
         .route(COMMITS_PATH, post(commit))
         .route(PROGRESS_PATH, post(progress))
         .route(USAGE_PATH, post(usage))
+        .route(QUALITY_PATH, post(quality))
         .route(PUBLISH_PATH, post(publish))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .route(
@@ -135,9 +137,11 @@ async fn assignment(State(worker): Service, Caller(pod): Caller) -> Answer<Assig
 async fn plan(
     State(worker): Service,
     Caller(pod): Caller,
+    headers: HeaderMap,
     Sent(plan): Sent<Plan>,
 ) -> Answer<Assignment> {
-    Ok(Json(worker.plan(&pod, plan).await?))
+    let source = headers.get(SOURCE_SHA256).and_then(|v| v.to_str().ok());
+    Ok(Json(worker.plan(&pod, plan, source).await?))
 }
 
 async fn ticket(
@@ -171,6 +175,15 @@ async fn usage(
     Sent(usage): Sent<Usage>,
 ) -> Result<StatusCode, Problem> {
     worker.note_usage(&pod, &usage).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn quality(
+    State(worker): Service,
+    Caller(pod): Caller,
+    Sent(quality): Sent<Vec<TrackQuality>>,
+) -> Result<StatusCode, Problem> {
+    worker.note_quality(&pod, quality).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

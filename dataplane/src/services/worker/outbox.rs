@@ -109,6 +109,7 @@ pub(super) fn spec(gate: &str, upload: &UploadId) -> TranscodeJobSpec {
         content: None,
         profile: None,
         renditions: None,
+        ladder: None,
         audio: None,
         subtitles: None,
         grid: None,
