@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use streamgate_contract::encryption::Protected;
@@ -33,6 +33,37 @@ pub struct Outbox {
     frames: AtomicU64,
     of: AtomicU64,
     skipped: AtomicU64,
+    door: Mutex<Door>,
+    moved: Condvar,
+}
+
+/// Whether segments may leave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// They wait for the plan.
+    Held,
+    /// The plan will not come.
+    Shut,
+}
+
+/// While this lives no segment leaves; dropped before [`Held::open`] it turns those that wait into
+/// errors, so that nobody waits for ever.
+pub struct Held<'a>(&'a Outbox);
+
+impl Held<'_> {
+    /// Lets segments leave from now on.
+    pub fn open(self) {
+        self.0.door(Door::Open);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.0.is(Door::Held) {
+            self.0.door(Door::Shut);
+        }
+    }
 }
 
 impl Outbox {
@@ -53,7 +84,35 @@ impl Outbox {
             frames: AtomicU64::new(0),
             of: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            door: Mutex::new(Door::Open),
+            moved: Condvar::new(),
         })
+    }
+
+    /// Keeps segments back: encoding may begin before the plan is published, its results may not
+    /// leave before it.
+    pub fn hold(&self) -> Held<'_> {
+        self.door(Door::Held);
+        Held(self)
+    }
+
+    fn door(&self, door: Door) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = door;
+        self.moved.notify_all();
+    }
+
+    fn is(&self, door: Door) -> bool {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) == door
+    }
+
+    /// Waits until segments may leave.
+    fn pass(&self) -> Result<(), EngineError> {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        let door = self.moved.wait_while(door, |door| *door == Door::Held);
+        match *door.unwrap_or_else(PoisonError::into_inner) {
+            Door::Open => Ok(()),
+            _ => Err(EngineError::Internal("the plan was not published".into())),
+        }
     }
 
     /// The same outbox; everything that leaves is encrypted.
@@ -95,6 +154,7 @@ impl Outbox {
         if self.has(track, number) {
             return Ok(());
         }
+        self.pass()?;
         while self.waiting()? >= MAX_WAITING {
             std::thread::sleep(Duration::from_millis(50));
         }

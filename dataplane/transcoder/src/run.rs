@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -134,34 +134,21 @@ fn obey(
     }
 }
 
-/// Does `work` with progress reported beside it.
+/// Does `work` with progress reported beside it. Dropping the channel ends the reporter at once, on
+/// every way out, a panic included.
 fn reported<T>(
     outbox: &Outbox,
     work: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
-    let done = AtomicBool::new(false);
+    let (working, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            outbox.report(&|pause| {
-                let end = Instant::now() + pause;
-                while Instant::now() < end && !done.load(Ordering::Acquire) {
-                    thread::sleep(TICK);
-                }
-                done.load(Ordering::Acquire)
-            });
+        scope.spawn(move || {
+            let end = Err(RecvTimeoutError::Disconnected);
+            outbox.report(&|pause| ended.recv_timeout(pause) == end);
         });
-        let _stop = Stop(&done);
+        let _working = working;
         work()
     })
-}
-
-/// Stops the reporter on every way out, a panic included.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 /// The order, once it is there.

@@ -13,24 +13,46 @@ use crate::error::EngineError;
 use crate::events::Outbox;
 use crate::source::Source;
 use crate::{audio, engine, probe, video};
+use make::Made;
 
-/// Plans `source`: init segments and the plan are put in place; a source of one span is encoded
-/// at once, sound and picture side by side, so that the first segment is playable early.
+/// Plans `source`: init segments, stills and the plan are put in place. A source of one span is
+/// encoded at once, sound and picture side by side, and begun while its stills are still being made;
+/// its segments leave after the plan.
 pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
     let scan = probe::scan(source, &request.limits)?;
     let made = make::plan(source, scan, request, outbox)?;
-    for (track, bytes) in made.plan.tracks.iter().zip(&made.inits) {
+    let held = outbox.hold();
+    thread::scope(|scope| {
+        let all = || encode_all(&made.plan, source, outbox);
+        let work = made.plan.encodes_at_once().then(|| scope.spawn(all));
+        let published = publish(&made, source, outbox).inspect(|_| held.open());
+        let encoded = work.map_or(Ok(()), |work| ended(work, "the encoding thread panicked"));
+        let plan = published?;
+        encoded.map(|()| plan)
+    })
+}
+
+/// Puts everything in place that Plan makes; returns the whole plan.
+fn publish(made: &Made, source: &Source, outbox: &Outbox) -> Result<Plan, EngineError> {
+    let mut plan = made.plan.clone();
+    for (track, bytes) in plan.tracks.iter().zip(&made.inits) {
         outbox.init(&track.id, bytes)?;
     }
-    if let Some(stills) = &made.stills {
+    if let Some(stills) = make::stills(source, &plan) {
         outbox.still(Still::Poster, &stills.poster)?;
         outbox.still(Still::Storyboard, &stills.storyboard)?;
+        plan.stills = Some(stills.plan);
     }
-    outbox.plan(&made.plan)?;
-    if made.plan.encodes_at_once() {
-        encode_all(&made.plan, source, outbox)?;
-    }
-    Ok(made.plan)
+    outbox.plan(&plan)?;
+    Ok(plan)
+}
+
+fn ended(
+    work: thread::ScopedJoinHandle<'_, Result<(), EngineError>>,
+    panicked: &str,
+) -> Result<(), EngineError> {
+    work.join()
+        .unwrap_or_else(|_| Err(EngineError::Internal(panicked.into())))
 }
 
 fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), EngineError> {
@@ -43,10 +65,7 @@ fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
             _ => audio::encode(plan, source, outbox),
         });
         let picture = video::encode(plan, source, 0..plan.grid.chunks(), outbox);
-        let sound = sound
-            .join()
-            .unwrap_or_else(|_| Err(EngineError::Internal("the audio thread panicked".into())));
-        picture.and(sound)
+        picture.and(ended(sound, "the audio thread panicked"))
     })
 }
 

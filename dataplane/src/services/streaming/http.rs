@@ -57,7 +57,7 @@ async fn answer(streaming: &Arc<Streaming>, request: &request::Parts) -> Respons
         Some(response) => response,
         None => {
             let found = found(streaming, request).await;
-            found.unwrap_or_else(IntoResponse::into_response)
+            found.unwrap_or_else(refusal)
         }
     };
     if request.method == Method::HEAD {
@@ -123,6 +123,15 @@ fn to_path(first: &str, handle: &str, request: &request::Parts) -> Response {
     let up = "../".repeat(file.matches('/').count());
     if let Ok(location) = HeaderValue::try_from(format!("{up}{handle}{file}")) {
         told.insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// A refusal; one of the method names those that are answered (RFC 9110 15.5.6).
+fn refusal(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, cors::METHODS);
     }
     response
 }

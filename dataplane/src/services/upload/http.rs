@@ -29,6 +29,9 @@ use render::{PATH, VERSION, names};
 
 type Service = State<Arc<UploadService>>;
 
+/// The method that is meant, from clients that can send nothing but GET and POST.
+const OVERRIDE: &str = "x-http-method-override";
+
 /// The public routes.
 pub fn routes(service: Arc<UploadService>) -> Router {
     let one = head(resume)
@@ -45,19 +48,27 @@ pub fn routes(service: Arc<UploadService>) -> Router {
     tus.merge(news).merge(files::routes()).with_state(service)
 }
 
-/// Every request but OPTIONS, and the GET for people, must speak our version of tus; every answer
-/// says which one that is.
+/// Every request of tus but OPTIONS must speak our version of it; every answer says which one that is.
 async fn resumable(request: Request, next: Next) -> Response {
-    let free = matches!(*request.method(), Method::OPTIONS | Method::GET);
     let version = request.headers().get(names::RESUMABLE);
     let spoken = version.is_some_and(|version| version == VERSION);
-    let mut response = match free || spoken {
+    let mut response = match free(&request) || spoken {
         true => next.run(request).await,
         false => render::wrong_version(),
     };
     let version = HeaderValue::from_static(VERSION);
     response.headers_mut().insert(names::RESUMABLE, version);
     response
+}
+
+/// A request that needs no version: it asks for abilities, is the GET for people, or is a POST to an
+/// upload that overrides no method, which tus does not know.
+fn free(request: &Request) -> bool {
+    match *request.method() {
+        Method::OPTIONS | Method::GET => true,
+        Method::POST => request.uri().path() != PATH && !request.headers().contains_key(OVERRIDE),
+        _ => false,
+    }
 }
 
 async fn options(State(service): Service) -> Response {
@@ -150,20 +161,10 @@ async fn overridden(
     headers: HeaderMap,
     body: HttpBody,
 ) -> Result<Response, Problem> {
-    let method = headers
-        .get("x-http-method-override")
-        .map(HeaderValue::as_bytes);
-    match method {
+    match headers.get(OVERRIDE).map(HeaderValue::as_bytes) {
         Some(b"PATCH") => append(service, caller, id, headers, body).await,
         Some(b"DELETE") => terminate(service, caller, id).await,
         Some(b"HEAD") => resume(service, caller, id).await,
-        _ => {
-            let detail = "POST here needs X-HTTP-Method-Override: PATCH, DELETE or HEAD";
-            Err(Problem::new(
-                Kind::MethodNotAllowed,
-                "MethodNotAllowed",
-                detail,
-            ))
-        }
+        _ => Ok(render::no_post()),
     }
 }

@@ -19,11 +19,10 @@ use crate::probe::Scan;
 use crate::source::Source;
 use crate::{audio, engine, package, stills};
 
-/// A plan and the init segments of its tracks, in order.
+/// A plan without its stills, and the init segments of its tracks, in order.
 pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) inits: Vec<Vec<u8>>,
-    pub(super) stills: Option<stills::Made>,
 }
 
 pub(super) fn plan(
@@ -51,18 +50,12 @@ pub(super) fn plan(
     };
     plan.spans = ranges::spans(source, &scan, &plan)?;
     let inits = sealed(&mut plan, inits, outbox)?;
-    let stills = stills(source, &plan);
-    plan.stills = stills.as_ref().map(|made| made.plan.clone());
-    Ok(Made {
-        plan,
-        inits,
-        stills,
-    })
+    Ok(Made { plan, inits })
 }
 
 /// Stills of an output in the clear: an encrypted one would show in them what it keeps shut. A source
 /// of which they cannot be made may still be good for everything else.
-fn stills(source: &Source, plan: &Plan) -> Option<stills::Made> {
+pub(super) fn stills(source: &Source, plan: &Plan) -> Option<stills::Made> {
     let sizes = plan.tracks.iter().filter_map(|track| match track.media {
         Media::Video { width, height, .. } => Some((width, height)),
         Media::Audio { .. } => None,

@@ -44,11 +44,19 @@ struct AdmissionRequest {
 }
 
 #[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Yes,
+    No,
+    Unknown,
+}
+
+#[derive(ToSchema)]
 struct Admission {
     /// The wallet.
     wallet: String,
-    /// Would it be admitted?
-    admitted: Option<bool>,
+    /// Would it be admitted? Unknown if that cannot be found out now.
+    admitted: Answer,
     /// Why not.
     reason: Option<String>,
     /// The rule, test by test.
@@ -78,7 +86,11 @@ fn key_set() {}
 #[serde(rename_all = "camelCase")]
 struct KeyRequest {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 120, pattern = "^[^\\p{Cc}]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 120,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     /// Wallet it acts for; the admin's own without it.
     wallet: Option<String>,

@@ -44,7 +44,7 @@ fn read() {}
         ("key" = String, Path, min_length = 1, max_length = 256),
         ("ttl" = Option<u64>, Query, minimum = 1, maximum = 86400, description = "Seconds it lives"),
     ),
-    request_body(content = String, content_type = "application/octet-stream"),
+    request_body(content = Option<String>, content_type = "application/octet-stream", description = "An empty value without it"),
     responses((status = 204)))]
 fn write() {}
 

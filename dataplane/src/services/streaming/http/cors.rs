@@ -14,7 +14,7 @@ const EXPOSED: HeaderValue =
 const TAKEN: HeaderValue =
     HeaderValue::from_static("authorization,content-type,range,if-match,if-none-match,if-range");
 /// Methods.
-const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,OPTIONS");
+pub const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,OPTIONS");
 /// Seconds for which a browser need not ask again.
 const DAY: HeaderValue = HeaderValue::from_static("86400");
 

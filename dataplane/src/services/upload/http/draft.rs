@@ -277,7 +277,8 @@ fn taken(service: &UploadService, status: &Status) -> Response {
         return (standing, render::whole(status)).into_response();
     }
     let location = AppendHeaders([(header::LOCATION, place(status))]);
-    (StatusCode::CREATED, location, standing).into_response()
+    let told = render::for_people(status);
+    (StatusCode::CREATED, location, standing, told).into_response()
 }
 
 /// The upload stands elsewhere.

@@ -59,6 +59,14 @@ pub fn wrong_version() -> Response {
     (AppendHeaders([(names::VERSIONS, VERSION)]), problem).into_response()
 }
 
+/// A POST to an upload that overrides no method (RFC 9110 15.5.6).
+pub fn no_post() -> Response {
+    let detail = "POST here needs X-HTTP-Method-Override: PATCH, DELETE or HEAD";
+    let problem = Problem::new(Kind::MethodNotAllowed, "MethodNotAllowed", detail);
+    let allowed = AppendHeaders([(header::ALLOW, "GET,HEAD,PATCH,DELETE,OPTIONS")]);
+    (allowed, problem).into_response()
+}
+
 /// What this server can do.
 pub fn abilities(max_bytes: u64) -> Response {
     let headers = [
