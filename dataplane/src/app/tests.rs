@@ -26,6 +26,9 @@ use crate::health::Health;
 use crate::layers::client_address::Peer;
 use crate::services::auth::{Outside, fixture};
 
+mod admin;
+mod gateway;
+mod refusals;
 mod tokens;
 
 type Listener = BoxCloneSyncService<Request<Body>, Response, Infallible>;
@@ -37,7 +40,7 @@ struct Process {
     public: Listener,
     internal: Listener,
     roles: Roles,
-    _health: Arc<Health>,
+    health: Arc<Health>,
     _folder: tempfile::TempDir,
 }
 
@@ -105,7 +108,7 @@ async fn process_with(mut config: RoleConfig, outside: Outside, cluster: &str) -
         roles,
         public: Listener::new(public),
         internal: Listener::new(internal),
-        _health: health,
+        health,
         _folder: folder,
     }
 }
