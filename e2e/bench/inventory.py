@@ -55,7 +55,7 @@ def edit(change, file, out):
         return file, text, text.replace(path, f'if {out} {{ "/unplugged" }} else {{ {path} }}')
     text = change["text"]
     if "with" in change:
-        return file, text, change["with"].replace("OUT", out)
+        return file, text, re.sub(r"\bOUT\b", lambda _: out, change["with"])
     return file, text, f"(if {out} {{ {change['out']} }} else {{ {text} }})"
 
 
