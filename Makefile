@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc solana s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ evm: ## Fetch the EVM node the chain adapter is tested on
 
 oidc: ## Fetch the OpenID provider that sign-in is tested on
 	@test -d target/tools/oidc/node_modules/oidc-provider || npm install --silent --no-save --prefix target/tools/oidc oidc-provider@9.13.3
+
+solana: ## Fetch the node of Solana, with its real programs, that rules are tested on
+	@e2e/solana/setup.sh
 
 databases: ## Install the PostgreSQL and Redis that catalog and limits are tested on
 	@e2e/packages.sh databases
@@ -65,7 +68,7 @@ deny: ## Licences, sources, advisories (needs cargo-deny)
 test: ## Everything, from nothing
 	@e2e/timed.sh packages   $(MAKE) -s packages
 	@e2e/timed.sh footage    $(MAKE) -s footage
-	@e2e/timed.sh evm        $(MAKE) -s evm contracts oidc
+	@e2e/timed.sh evm        $(MAKE) -s evm contracts oidc solana
 	@e2e/timed.sh s3         $(MAKE) -s s3 tus
 	@e2e/timed.sh databases  $(MAKE) -s databases
 	@e2e/timed.sh tools      $(MAKE) -s tools
@@ -111,7 +114,7 @@ players:
 helm3:
 	@e2e/cluster/tools.sh helm3
 
-parts: footage evm contracts oidc s3 tus databases tools ## What the tests run against, besides what they build
+parts: footage evm contracts oidc solana s3 tus databases tools ## What the tests run against, besides what they build
 
 down: ## Remove what demo made, the cluster included
 	@e2e/demo.py down

@@ -70,6 +70,15 @@ make negative-start.mp4 -i small.mp4 -c copy -output_ts_offset -0.4 -avoid_negat
 make audio-only.ts -i small.mp4 -map 0:a -map 0:a -c copy -metadata:s:a:1 language=ger
 make video-only.mkv -i small.mp4 -map 0:v -c copy
 make small-faststart.mp4 -i small.mp4 -c copy -movflags +faststart
+# Subtitles of each kind that is text; in one of pictures nothing is said.
+[ -s subtitles-en.srt ] || printf '1\n00:00:00,200 --> 00:00:00,900\n<i>One</i> & all\n\n2\n00:00:00,800 --> 00:00:02,500\nlong\ntwo lines\n\n' >subtitles-en.srt
+make subtitles-de.ass -i subtitles-en.srt
+make subtitles.mkv -i small.mp4 -i subtitles-en.srt -i subtitles-de.ass -i subtitles-en.srt -map 0:v -map 0:a -map 1 -map 2 -map 3 \
+    -c copy -c:s:0 srt -c:s:1 ass -c:s:2 webvtt -metadata:s:s:0 language=eng -metadata:s:s:0 title='English "CC"' \
+    -metadata:s:s:1 language=ger -metadata:s:s:2 language=fre -disposition:s:0 hearing_impaired -disposition:s:1 forced
+make subtitles.mp4 -i subtitles.mkv -map 0:v -map 0:a -map 0:s:0 -map 0:s:1 -c copy -c:s mov_text
+[ -s nothing.sup ] || printf 'PG\0\0\0\0\0\0\0\0\200\0\0PG\0\0\376\0\0\0\0\0\200\0\0' >nothing.sup
+make bitmaps.mkv -i small.mp4 -f sup -i nothing.sup -map 0:v -map 1 -c copy
 # Captions of CEA-608 ride in the pictures; the encoder takes them over.
 make cea608.ts -i "$assets"/captions-test.ts -t 3 -vf scale=640:360 -c:v libx264 -preset veryfast -a53cc 1
 short odd-duration.mp4 -t 2.72 -vf scale=480:270

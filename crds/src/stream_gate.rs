@@ -19,8 +19,10 @@ use streamgate_contract::uploads::UploadLimits;
 use crate::scheduling::Scheduling;
 
 mod auth;
+mod solana;
 
 pub use auth::{Auth, OidcProvider};
+pub use solana::SolanaCluster;
 
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -53,6 +55,8 @@ pub use auth::{Auth, OidcProvider};
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.erc20) || self.chains.exists(c, c.name == r.erc20.chain))").message("each rule's erc20.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.native) || self.chains.exists(c, c.name == r.native.chain))").message("each rule's native.chain must be the name of one of spec.chains"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.call) || self.chains.exists(c, c.name == r.call.chain))").message("each rule's call.chain must be the name of one of spec.chains"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.splToken) || self.solana.exists(c, c.name == r.splToken.cluster))").message("each rule's splToken.cluster must be the name of one of spec.solana"))]
+#[x_kube(validation = Rule::new("self.rules.all(r, !has(r.metaplexNft) || self.solana.exists(c, c.name == r.metaplexNft.cluster))").message("each rule's metaplexNft.cluster must be the name of one of spec.solana"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.oidcClaim) || self.auth.oidc.exists(p, p.name == r.oidcClaim.provider))").message("each rule's oidcClaim.provider must be the name of one of spec.auth.oidc"))]
 #[x_kube(validation = Rule::new("self.rules.all(r, !has(r.webhook) || self.webhooks.hosts.exists(h, r.webhook.url.split('/')[2] == h))").message("the host of each rule's webhook.url must stand in spec.webhooks.hosts, with its port where the URL has one"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.allOf) || r.allOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's allOf must name rules that are listed above it in spec.rules"))]
@@ -87,6 +91,11 @@ pub struct StreamGateSpec {
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub chains: Vec<Chain>,
+
+    /// Clusters of Solana that rules may name. Rollout.
+    #[serde(default)]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub solana: Vec<SolanaCluster>,
 
     /// Services that rules may ask. Rollout.
     #[serde(default)]

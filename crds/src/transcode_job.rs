@@ -76,7 +76,8 @@ use crate::StreamGateRef;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.encryption) || self.encryption.scheme == 'AES-128' || !has(self.renditions) || self.renditions.all(r, r.codec in ['H264', 'HEVC'])").message("encryption cbcs and cenc are for H264 and HEVC: use renditions of these or scheme AES-128"))]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile)").message("source, content, profile, renditions, audio, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile) && has(self.subtitles) == has(oldSelf.subtitles)").message("source, content, profile, renditions, audio, subtitles, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("!has(self.subtitles) || self.subtitles.all(s, s.source.persistentVolumeClaim.claimName == (has(self.source.persistentVolumeClaim) ? self.source.persistentVolumeClaim.claimName : self.subtitles[0].source.persistentVolumeClaim.claimName))").message("subtitles must lie in one claim, that of the source if it has one: copy the files there"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
     pub stream_gate_ref: StreamGateRef,
@@ -107,6 +108,14 @@ pub struct TranscodeJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("audio cannot be changed: delete the TranscodeJob and make a new one"))]
     pub audio: Option<AudioSettings>,
+
+    /// Files with subtitles beside those that the source holds itself, in the order in which
+    /// players list them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("subtitles cannot be changed: delete the TranscodeJob and make a new one"))]
+    #[x_kube(validation = Rule::new("self.filter(s, has(s.default) && s.default).size() <= 1").message("at most one of the subtitles can be the default"))]
+    pub subtitles: Option<Vec<Subtitles>>,
 
     /// Grid; the StreamGate's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +193,53 @@ pub struct ClaimSource {
     /// Path of the file below the volume's root, relative, without `..`.
     #[schemars(length(min = 1, max = 1_024), regex(pattern = r"^[^/].*$"))]
     pub path: String,
+}
+
+/// A file with subtitles: SubRip, WebVTT or TTML in UTF-8 or UTF-16, at most 4 MiB. Its times count
+/// from the first picture of the output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Subtitles {
+    /// Language (BCP 47), such as `en` or `pt-BR`.
+    #[schemars(
+        length(min = 1, max = 35),
+        regex(pattern = r"^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$")
+    )]
+    pub language: String,
+    /// Name that players show; the language when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r#"^[^"\x00-\x1f\x7f]+$"#))]
+    pub label: Option<String>,
+    /// Shown unless the viewer chooses otherwise. Default false.
+    #[serde(default)]
+    pub default: bool,
+    /// Only what has to be read whatever the viewer understands, such as signs. Default false.
+    #[serde(default)]
+    pub forced: bool,
+    /// Says sounds and speakers, too. Default false.
+    #[serde(default)]
+    pub hearing_impaired: bool,
+    /// Where the file is.
+    pub source: SubtitlesSource,
+}
+
+/// Where a file with subtitles is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SubtitlesSource {
+    /// A file of a PersistentVolumeClaim in the TranscodeJob's namespace; mounted read-only.
+    pub persistent_volume_claim: ClaimSource,
+}
+
+impl TranscodeJobSpec {
+    /// The claim that the job's pods mount: that of the source, else of the subtitles.
+    pub fn claim_name(&self) -> Option<&str> {
+        let subtitles = self.subtitles.iter().flatten();
+        let beside = subtitles.map(|file| &file.source.persistent_volume_claim);
+        let source = self.source.persistent_volume_claim.iter();
+        let first = source.chain(beside).next();
+        first.map(|claim| claim.claim_name.as_str())
+    }
 }
 
 /// Which content gets the output. A content that does not exist is made.
@@ -301,6 +357,10 @@ pub struct PlanStatus {
     /// Tracks of the output.
     #[schemars(length(max = 64))]
     pub tracks: Vec<String>,
+    /// What of the source is left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub notes: Vec<String>,
     /// Engine that made the plan and does the job.
     #[schemars(length(max = 256))]
     pub engine: String,

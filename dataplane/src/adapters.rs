@@ -3,6 +3,7 @@
 pub mod access_webhook;
 pub mod alert_policies;
 pub mod audit_files;
+pub mod endpoints;
 pub mod ethereum;
 pub mod filesystem;
 pub mod gate_pods;
@@ -15,6 +16,7 @@ pub mod postgres;
 pub mod prometheus_text;
 pub mod redis;
 pub mod s3;
+pub mod solana;
 pub mod sqlite;
 pub mod system_clock;
 pub mod tokio_figures;

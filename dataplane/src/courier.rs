@@ -169,6 +169,7 @@ impl Courier {
         if !self.folder.has(ORDER) {
             let mounted = self.mounted.as_deref();
             fetched = source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            fetched += source::subtitles(&assignment.subtitles, &self.folder, mounted)?;
             if let Some(protection) = &assignment.protection {
                 let text = serde_json::to_vec(protection).map_err(io::Error::other);
                 self.folder

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use streamgate_contract::rules::{Check, Test};
+use streamgate_contract::rules::{Check, Test, Through};
 
 mod reasons;
 
@@ -281,6 +281,9 @@ fn looked_at(check: &Check) -> Value {
         Check::Merkle(rule) => json!({"root": rule.root}),
         Check::OidcClaim(rule) => json!({"provider": rule.provider, "claim": rule.claim}),
         Check::Webhook(_) => json!({}),
+        Check::SplToken(rule) => json!({"mint": rule.mint, "minimum": rule.minimum}),
+        Check::MetaplexNft(rule) => json!({"collection": rule.collection}),
+        Check::Delegated(link) => json!({"vault": link.vault}),
     };
     shown["standard"] = check.standard().into();
     if let Some(chain) = check.chain() {
@@ -289,10 +292,28 @@ fn looked_at(check: &Check) -> Value {
     if let Some(contract) = check.contract() {
         shown["contract"] = contract.into();
     }
+    if let Some(cluster) = check.cluster() {
+        shown["cluster"] = cluster.into();
+    }
+    let through = check.through().map(through).filter(|t| !t.is_empty());
+    if let Some(through) = through {
+        shown["through"] = through.into();
+    }
     if let Some(members) = shown.as_object_mut() {
         members.retain(|_, value| !value.is_null());
     }
     shown
+}
+
+/// What counts beside the viewer's own holdings: the registry of vaults, contracts of tokens with
+/// accounts.
+fn through(through: &Through) -> Vec<Value> {
+    let delegation = through.delegation.iter();
+    let vaults =
+        delegation.map(|by| json!({"standard": "delegate registry", "contract": by.registry}));
+    let accounts = through.accounts.iter();
+    let tokens = accounts.map(|of| json!({"standard": "ERC-6551", "contract": of.contract}));
+    vaults.chain(tokens).collect()
 }
 
 /// A part we rely on failed: logged with its causes, told without them.

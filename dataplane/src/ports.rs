@@ -16,6 +16,7 @@ pub mod openid;
 pub mod policies;
 pub mod scrape;
 pub mod shared_limits;
+pub mod solana;
 
 /// The error of the technology behind an adapter.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

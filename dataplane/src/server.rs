@@ -21,14 +21,18 @@ use crate::layers::around::Serves;
 use crate::layers::client_address::Peer;
 
 pub mod interim;
+mod patient;
 pub mod tls;
 mod told;
 
 use interim::{Interim, WithInterim};
+use patient::{Patient, Resets};
 use told::Told;
 
-/// Longest wait for a request's head.
+/// Longest wait for a request's head, and for the first bytes by which it is told what is spoken.
 const HEAD: Duration = Duration::from_secs(10);
+/// Longest wait for a peer that takes nothing of its answer.
+const STALL: Duration = Duration::from_secs(30);
 /// Largest head of a request.
 const HEAD_BYTES: usize = 32 << 10;
 /// Requests at once on one HTTP/2 connection.
@@ -142,7 +146,8 @@ impl<S: Serves> Connection<S> {
         }
     }
 
-    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Resets + Unpin + Send + 'static) {
+        let stream = Patient::new(stream, HEAD, STALL);
         let stream = WithInterim::new(stream, self.service.interim.clone());
         let connection = self
             .builder

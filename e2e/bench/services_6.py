@@ -20,8 +20,8 @@ from world.evm import CHAIN_ID, Chain
 
 MIB = 1 << 20
 RACES, KILLS, KILLERS = int(os.environ.get("RACES", 1000)), int(os.environ.get("KILLS", 200)), 4
-# A part: most bytes of a body that are on their way to the store.
-PART = 8 * MIB
+# A part: most bytes of one object of the store.
+PART = 4 * MIB
 ROUNDS, SENDERS, FILE = int(os.environ.get("ROUNDS", 5)), 4, 128 * MIB
 MANY, EACH, MEMORY = 200, 6 * MIB, 64 * MIB
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from world import Failed
+from world import Failed, player
 from world.browser import Browser, played
 from world.stage import Stage
 
@@ -34,18 +34,23 @@ def growing(stage, browser, pace):
         url = stage.play().replace("master.m3u8", page)
         # HLS says itself where to start; DASH has no word for it.
         start = {"start": 0} if page.endswith("mpd") else {}
-        views.append(((name, page), browser.view(name, url, patience, **start)))
+        views.append(((name, page), browser.view(name, url, patience, text=stage.made["text"][0]["language"], **start)))
     stop = threading.Event()
     while segments < stage.made["segments"] and not stop.wait(pace):
         segments = stage.grow()
     for way, view in views:
         seen = view()
+        language, playlist = next(iter(player.texts(stage.play()).items()))
+        expected = player.words(player.cues(playlist))
         # A viewer at the edge of what is made has to wait for it, which players tell as an error.
         waits = ("stall", "error bufferStalledError")
         faults = [fault for fault in played(seen, duration) if not fault.startswith(waits)]
         first = seen["runs"][0]["from"] if seen["runs"] else None
         if first is None or first > 0.1:
             faults.append(f"the first frame shown is at {first} s")
+        shown = player.words((cue["start"], cue["end"], cue["text"]) for cue in seen.get("cues", []))
+        if shown != expected:
+            faults.append(f"of the text in {language} {shown} was shown, not {expected}")
         yield way, faults, f"{seen.get('frames', 0)} frames, {len(seen['stalls'])} waits"
 
 

@@ -26,15 +26,16 @@ def main():
         counts = [
             renditions(stage, browser),
             all_switches(stage, browser),
-            files(stage.play()),
+            texts(stage, browser),
+            files(stage),
             decoded(stage.play()),
         ]
         counts.append(encrypted(browser, clear))
     wrong = sum(wrong for _, wrong in counts)
-    plays, switched, read, clean, opened = (right for right, _ in counts)
+    plays, switched, worded, read, clean, opened = (right for right, _ in counts)
     print("compared: what viewers saw, frame by frame, with what was asked of the player")
     print(
-        f"figure: {plays} renditions to the end and {switched} switches in 3 ways without a stall; {read} files read by "
+        f"figure: {plays} renditions to the end and {switched} switches in 3 ways without a stall, {worded} of text read; {read} files read by "
         f"Shaka Packager and mp4box, {clean} renditions decoded clean; {opened} encrypted ones played; {wrong} wrong"
     )
     sys.exit(1 if wrong else 0)
@@ -44,7 +45,7 @@ def duration(stage):
     return max(track["starts"][-1] / track["timescale"] for track in stage.made["tracks"])
 
 
-def seen(stage, browser, paths, ways=WAYS):
+def seen(stage, browser, paths, ways=WAYS, **more):
     """(way, path, what was seen) of a viewing of every path in every way, a few at once."""
     wanted = [(way, path) for path in paths for way in ways]
     for first in range(0, len(wanted), AT_ONCE):
@@ -53,7 +54,7 @@ def seen(stage, browser, paths, ways=WAYS):
             master = stage.play()
             url, keys = (master.replace("master.m3u8", file) for file in (page, "keys"))
             drm = {"servers": {"org.w3.clearkey": keys}} if stage.scheme in ("cbcs", "cenc") else None
-            view = browser.view(name, url, duration(stage) * 2 + 20, path=path, drm=drm)
+            view = browser.view(name, url, duration(stage) * 2 + 20, path=path, drm=drm, **more)
             views.append(((name, page), path, view))
         for way, path, view in views:
             yield way, path, view()
@@ -91,6 +92,25 @@ def circuit(heights):
 def parts(path, length):
     """The path in pieces of at most `length` that share their ends."""
     return [path[at : at + length] for at in range(0, len(path) - 1, length - 1)]
+
+
+def texts(stage, browser):
+    """Each track of text chosen in every way: the player lists it, and each of its cues is seen when it should be."""
+    right = wrong = 0
+    playlists = player.texts(stage.play())
+    labels = {track["language"]: track["label"] for track in stage.made["text"]}
+    for language, playlist in playlists.items():
+        expected = player.words(player.cues(playlist))
+        for way, _, view in seen(stage, browser, [[stage.heights[-1]]], text=language):
+            faults = played(view, duration(stage))
+            if {text["language"]: text["label"] for text in view["texts"]} != labels:
+                faults.append(f"lists {view['texts']}")
+            shown = player.words((cue["start"], cue["end"], cue["text"]) for cue in view["cues"])
+            if shown != expected:
+                faults.append(f"showed {shown}, not {expected}")
+            tell(way, [language], faults, f"{len(shown)} cues")
+            right, wrong = right + (not faults), wrong + bool(faults)
+    return right, wrong
 
 
 def all_switches(stage, browser):
@@ -150,22 +170,30 @@ def encrypted(browser, clear):
     return right, wrong
 
 
-def files(master):
-    """Every file through Shaka Packager and mp4box: each segment behind its init segment."""
+def files(stage):
+    """Every file through Shaka Packager and mp4box: each segment behind its init segment. Shaka Packager reads no text
+    in MP4, not even its own."""
     right = wrong = 0
+    both = (packager, mp4box)
+    lists = [(*player.segments(playlist)[:2], both) for playlist in player.variants(stage.play())]
+    below = stage.play().rsplit("/", 1)[0]
+    for track in (text["id"] for text in stage.made["text"]):
+        names = (f"{number:06}.m4s" for number in range(stage.made["segments"]))
+        lists.append((f"{below}/{track}/init.mp4", [(None, f"{below}/{track}/{name}") for name in names], both[1:]))
     with tempfile.TemporaryDirectory() as folder:
-        for playlist in player.variants(master):
-            init, segments, _ = player.segments(playlist)
+        for init, segments, readers in lists:
             head = player.fetch(init)
             for _, url in segments:
                 path = Path(folder) / "file.mp4"
                 path.write_bytes(head + player.fetch(url))
-                for reader in (packager, mp4box):
+                faults = 0
+                for reader in readers:
                     fault = reader(path)
-                    right, wrong = right + (not fault), wrong + bool(fault)
+                    faults += bool(fault)
                     if fault:
-                        print(f"  {reader.__name__} {playlist.rsplit('/')[-1]} {url.rsplit('/')[-1]}: {fault}")
-    return right // 2, wrong
+                        print(f"  {reader.__name__} {'/'.join(url.split('/')[-2:])}: {fault}")
+                right, wrong = right + (not faults), wrong + faults
+    return right, wrong
 
 
 def packager(path, *options):

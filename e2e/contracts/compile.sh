@@ -9,8 +9,8 @@ stamp=$tools/.compiled
 newer=$(find "$here" "$shipped" \( -name '*.sol' -o -name compile.sh \) -newer "$stamp" 2> /dev/null || echo all)
 [ -e "$stamp" ] && [ -z "$newer" ] && [ "${1-}" != validator ] && exit 0
 mkdir -p "$tools/tests" "$tools/shipped"
-[ -d "$tools/node_modules/solc" ] ||
-  npm install --silent --no-save --prefix "$tools" solc@0.8.37 @openzeppelin/contracts@5.7.0
+[ -d "$tools/node_modules/erc6551" ] ||
+  npm install --silent --no-save --prefix "$tools" solc@0.8.37 @openzeppelin/contracts@5.7.0 erc6551@0.3.1
 rm -f "$tools"/{tests,shipped}/*.sol
 cp "$here"/*.sol "$tools/tests/"
 cp "$shipped"/*.sol "$tools/shipped/"

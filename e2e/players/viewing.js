@@ -14,6 +14,9 @@ class Witness {
     this.frames = 0;
     this.largestStep = 0;
     this.waitingSince = null;
+    this.texts = [];
+    this.cues = new Map();
+    for (const moves of ["playing", "timeupdate"]) video.addEventListener(moves, () => this.read());
     video.addEventListener("waiting", () => this.pause());
     for (const moves of ["playing", "timeupdate", "ended"]) video.addEventListener(moves, () => this.go());
     this.watch();
@@ -29,6 +32,16 @@ class Witness {
       if (this.runs.at(-1)?.height !== frame.height) this.runs.push({ height: frame.height, from: frame.mediaTime });
       this.watch();
     });
+  }
+
+  /** Notes the cues that are on the screen. */
+  read() {
+    for (const track of video.textTracks) {
+      if (track.mode === "disabled") continue;
+      for (const { startTime, endTime, text } of track.activeCues ?? []) {
+        this.cues.set(`${startTime} ${text}`, { start: startTime, end: endTime, text });
+      }
+    }
   }
 
   pause() {
@@ -55,7 +68,7 @@ class Witness {
     const seconds = (performance.now() - (this.began ?? performance.now())) / 1000;
     return {
       ended: video.ended, at: video.currentTime, duration: video.duration, seconds, runs, stalls, errors, frames,
-      largestStep, dropped: quality.droppedVideoFrames, waiting: this.waitingSince !== null,
+      texts: this.texts, cues: [...this.cues.values()], largestStep, dropped: quality.droppedVideoFrames, waiting: this.waitingSince !== null,
     };
   }
 
@@ -66,7 +79,7 @@ class Witness {
 }
 
 /** Plays HLS in hls.js. Segment n comes from the rung of height `path[n]`; the last one stays. */
-function withHls({ url, path, start }, witness) {
+function withHls({ url, path, start, text }, witness) {
   // Less than a segment is loaded ahead: the next one is chosen before it is loaded.
   const options = { maxBufferLength: 3, maxMaxBufferLength: 3 };
   if (start !== undefined) options.startPosition = start;
@@ -81,6 +94,13 @@ function withHls({ url, path, start }, witness) {
     const level = choose(0);
     if (level >= 0) hls.startLevel = level;
   });
+  hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, (_, { subtitleTracks }) => {
+    witness.texts = subtitleTracks.map(({ lang, name }) => ({ language: lang, label: name }));
+  });
+  // As a viewer chooses: when there is something to see.
+  video.addEventListener("loadeddata", () => {
+    if (text) hls.subtitleTrack = hls.subtitleTracks.findIndex(({ lang }) => lang === text);
+  });
   hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag }) => {
     if (frag.type === "main" && frag.sn !== "initSegment") choose(frag.sn + 1);
   });
@@ -93,7 +113,7 @@ function withHls({ url, path, start }, witness) {
 }
 
 /** The same in Shaka Player, HLS or DASH. */
-async function withShaka({ url, path, start, drm }, witness) {
+async function withShaka({ url, path, start, drm, text }, witness) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   player.addEventListener("error", ({ detail }) => witness.error(`${detail.code} ${detail.data?.slice(0, 3)}`, detail.severity === 2));
@@ -112,6 +132,10 @@ async function withShaka({ url, path, start, drm }, witness) {
   await player.attach(video);
   try {
     await player.load(url, start);
+    const tracks = player.getTextTracks();
+    witness.texts = tracks.map(({ language, label }) => ({ language, label }));
+    const wanted = tracks.find(({ language }) => language === text);
+    if (wanted) player.selectTextTrack(wanted);
   } catch (error) {
     witness.error(`${error.code} ${error.data?.slice?.(0, 3) ?? error}`, true);
   }

@@ -1,6 +1,8 @@
 """Players: FFmpeg, and a strict reading of what a playlist promises."""
 
+import html
 import json
+import re
 import subprocess
 import urllib.parse
 import urllib.request
@@ -35,14 +37,60 @@ def lines(url):
 
 
 def variants(master):
-    """URLs of every media playlist a master playlist names."""
+    """URLs of every media playlist of pictures and sound a master playlist names."""
     found = []
     for line in lines(master):
-        if line.startswith("#EXT-X-MEDIA") and 'URI="' in line:
+        if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO") and 'URI="' in line:
             found.append(line.split('URI="')[1].split('"')[0])
         elif line and not line.startswith("#"):
             found.append(line)
     return [urllib.parse.urljoin(master, name) for name in found]
+
+
+def texts(master):
+    """{language: URL} of every media playlist of subtitles a master playlist names."""
+    found = {}
+    for line in lines(master):
+        if line.startswith("#EXT-X-MEDIA:TYPE=SUBTITLES"):
+            language, name = (line.split(f'{what}="')[1].split('"')[0] for what in ("LANGUAGE", "URI"))
+            found[language] = urllib.parse.urljoin(master, name)
+    return found
+
+
+def cues(playlist):
+    """{(start, end, text)} of a playlist of WebVTT, each segment read strictly: its head, and no cue that it need not have."""
+    found, at = set(), 0.0
+    for seconds, url in segments(playlist)[1]:
+        head, *blocks = fetch(url).decode().rstrip("\n").split("\n\n")
+        if head != "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000":
+            raise Failed(f"a segment of text begins with {head!r}")
+        for block in blocks:
+            times, *text = block.split("\n")
+            start, end = (_seconds(time.split(" ")[0]) for time in times.split(" --> "))
+            if not text or end <= at or start >= at + seconds:
+                raise Failed(f"cue {times} in the segment from {at} s on")
+            found.add((start, end, "\n".join(text)))
+        at += seconds
+    return found
+
+
+def words(cues):
+    """{(start, end): words} of cues, whichever way a player keeps their tags and times. In MP4 a cue that crosses a
+    seam is one in each segment: pieces that follow each other are one."""
+    found = {}
+    for start, end, text in sorted(cues):
+        words = html.unescape(re.sub("<[^>]*>", "", text)).strip()
+        start, end = round(start, 2), round(end, 2)
+        before = next((times for times, said in found.items() if times[1] == start and said == words), None)
+        if before:
+            del found[before]
+        found[(before[0] if before else start, end)] = words
+    return found
+
+
+def _seconds(time):
+    hours, minutes, seconds = time.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def segments(playlist):

@@ -152,7 +152,31 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
             json!({"encryption": {"scheme": "cbcs"}, "renditions": [{"height": 360, "maxKbps": 500, "codec": "AV1"}]}),
             "encryption cbcs and cenc are for H264 and HEVC",
         ),
+        (
+            json!({"subtitles": [subtitles("a", "en", true), subtitles("b", "de", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"content": {"id": "film"}, "source": {"persistentVolumeClaim": {"claimName": "c", "path": "a.mp4"}},
+                "subtitles": [subtitles("other", "en", false)]}),
+            "subtitles must lie in one claim",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "de", true)]}),
+            "at most one of the subtitles can be the default",
+        ),
+        (
+            json!({"subtitles": [subtitles("c", "e n", false)]}),
+            "spec.subtitles[0].language",
+        ),
+        (
+            json!({"subtitles": vec![subtitles("c", "en", false); 17]}),
+            "spec.subtitles",
+        ),
     ];
+    let good = json!({"subtitles": [subtitles("c", "en", true), subtitles("c", "pt-BR", false)]});
+    let job_made = create::<TranscodeJob>(client, job("subtitles", good)).await?;
+    assert_eq!(job_made["spec"]["subtitles"][1]["default"], false);
     for (spec, words) in jobs {
         refused::<TranscodeJob>(client, job("bad", spec), words).await;
     }
@@ -161,6 +185,12 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
     twice["spec"]["rules"] = json!([rule, rule]);
     refused::<AlertPolicy>(client, twice, "Duplicate value").await;
     Ok(())
+}
+
+/// A file with subtitles in a claim.
+fn subtitles(claim: &str, language: &str, default: bool) -> Value {
+    json!({"language": language, "default": default,
+        "source": {"persistentVolumeClaim": {"claimName": claim, "path": "film.srt"}}})
 }
 
 /// Rules that no gate takes, on a gate whose one chain is `main`.
@@ -189,6 +219,26 @@ fn bad_rules() -> Vec<(Value, &'static str)> {
         (
             json!([{"name": "r", "native": {"chain": "nowhere", "minimum": "1"}}]),
             chain,
+        ),
+        (
+            json!([{"name": "r", "splToken": {"cluster": "nowhere", "mint": "1".repeat(32)}}]),
+            "must be the name of one of spec.solana",
+        ),
+        (
+            json!([{"name": "r", "metaplexNft": {"cluster": "nowhere", "collection": "1".repeat(32)}}]),
+            "must be the name of one of spec.solana",
+        ),
+        (
+            json!([{"name": "r", "metaplexNft": {"cluster": "sol", "collection": "0".repeat(32)}}]),
+            "spec.rules[0].metaplexNft.collection",
+        ),
+        (
+            json!([{"name": "r", "erc721": {"chain": "main", "contract": contract, "through": {"accounts": [{"contract": contract}]}}}]),
+            "implementation",
+        ),
+        (
+            json!([{"name": "r", "erc20": {"chain": "main", "contract": contract, "minimum": "1", "through": {"delegation": {"rights": "0x01"}}}}]),
+            "spec.rules[0].erc20.through.delegation.rights",
         ),
         (json!([{"name": "r", "allOf": ["nobody"]}]), above),
         (json!([{"name": "r", "anyOf": ["r"]}]), above),
@@ -231,15 +281,23 @@ async fn good_rules_are_taken(client: &Client) -> Result<()> {
         {"name": "member", "call": {"chain": "main", "contract": contract, "function": "getHasValidKey(address)", "arguments": ["$viewer"]}},
         {"name": "friends", "allowList": {"wallets": [contract, format!("eip155:10:{contract}")]}},
         {"name": "backers", "merkle": {"root": format!("0x{}", "01".repeat(32))}},
+        {"name": "vaults", "erc20": {"chain": "main", "contract": contract, "minimum": "1", "through": {"delegation": {}}}},
+        {"name": "bound", "erc721": {"chain": "main", "contract": contract, "through": {"accounts": [{"contract": contract, "implementation": contract}]}}},
+        {"name": "sols", "splToken": {"cluster": "sol", "mint": "1".repeat(32)}},
+        {"name": "art", "metaplexNft": {"cluster": "sol", "collection": "1".repeat(44)}},
         {"name": "tokens", "anyOf": ["pass", "badge"]},
         {"name": "outsider", "not": "friends"},
         {"name": "all", "allOf": ["tokens", "outsider"]},
     ]);
     let chains = json!([{"name": "main", "chainId": 1, "rpcUrls": ["http://node", "http://other"], "quorum": 2, "finality": "Finalized"}]);
-    let spec = json!({"chains": chains, "rules": rules, "defaultRule": "all"});
+    let solana = json!([{"name": "sol", "rpcUrls": ["http://node"]}]);
+    let spec = json!({"chains": chains, "solana": solana, "rules": rules, "defaultRule": "all"});
     let made = create::<StreamGate>(client, gate("rules", spec)).await?;
     assert_eq!(made["spec"]["rules"][1]["erc1155"]["minimum"], "1");
     assert_eq!(made["spec"]["chains"][0]["maxAgeSeconds"], 3600);
+    let registry = &made["spec"]["rules"][7]["erc20"]["through"]["delegation"]["registry"];
+    assert_eq!(registry, "0x00000000000000447e69651d841bD8D104Bed493");
+    assert_eq!(made["spec"]["solana"][0]["commitment"], "Finalized");
     Ok(())
 }
 

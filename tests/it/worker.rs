@@ -317,7 +317,7 @@ async fn an_upload_becomes_exactly_one_job(world: &World) -> Result<()> {
     let part = UploadPart {
         key: "uploads/u1/00000".into(),
         bytes: 1,
-        sha256: None,
+        crc32c: None,
     };
     let place = Place {
         turn: 0,

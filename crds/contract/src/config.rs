@@ -16,6 +16,10 @@ use crate::renditions::{AudioSettings, GridSettings, Rendition};
 use crate::rules::GateRule;
 use crate::uploads::UploadLimits;
 
+mod solana;
+
+pub use solana::{Commitment, MAINNET_GENESIS, SolanaCluster};
+
 /// Where the operator mounts the file.
 pub const CONFIG_PATH: &str = "/etc/streamgate/config.yaml";
 /// Where the operator mounts the generated keys (Secret `<gate>-keys`).
@@ -67,6 +71,9 @@ pub struct RoleConfig {
     pub database: Database,
     /// Chains that rules may name.
     pub chains: Vec<Chain>,
+    /// Clusters of Solana that rules may name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub solana: Vec<SolanaCluster>,
     /// Services that rules may ask.
     #[serde(default)]
     pub webhooks: Webhooks,

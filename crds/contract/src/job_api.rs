@@ -47,6 +47,9 @@ pub struct Assignment {
     pub order: Order,
     /// Where the bytes of the source are.
     pub source: SourceAccess,
+    /// Paths of the subtitle files of Plan's order, in their order, below the mount of the claim.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<String>,
     /// What the output is encrypted with. Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -100,6 +103,11 @@ pub enum Object {
         track: TrackId,
         /// Number from 0.
         number: u32,
+    },
+    /// A text track, whole.
+    Text {
+        /// Track.
+        track: TrackId,
     },
     /// Still image.
     Still {

@@ -42,6 +42,16 @@ pub fn segment_name(track: &TrackId, number: u32) -> String {
     format!("{track}-{number}.m4s")
 }
 
+/// File name of a text track's object inside [`OUT`].
+pub fn text_name(track: &TrackId) -> String {
+    format!("{track}.text")
+}
+
+/// Courier → transcoder: file name of subtitle file `number` of the order, in place before [`ORDER`].
+pub fn side_name(number: usize) -> String {
+    format!("subtitles-{number}")
+}
+
 /// What the transcoder is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "camelCase")]

@@ -23,6 +23,7 @@ pub mod renditions;
 pub mod roles;
 pub mod rules;
 pub mod stills;
+pub mod text;
 pub mod uploads;
 
 pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};

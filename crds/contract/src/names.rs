@@ -117,6 +117,11 @@ pub fn init_key(content: &ContentId, output: &OutputId, track: &TrackId, sha256:
     )
 }
 
+/// Key of a text track's object.
+pub fn text_key(content: &ContentId, output: &OutputId, track: &TrackId, sha256: &str) -> String {
+    format!("contents/{content}/{output}/{track}/text-{}", short(sha256))
+}
+
 /// Key of a still image.
 pub fn still_key(content: &ContentId, output: &OutputId, still: Still, sha256: &str) -> String {
     format!(

@@ -10,6 +10,7 @@ use crate::encryption::Protected;
 use crate::ids::TrackId;
 use crate::renditions::{AudioSettings, GridSettings, Rendition, SoundCodec, VideoCodec};
 use crate::stills::{Still, Stills};
+use crate::text::{SideFile, TextPlan};
 
 /// A ratio of two integers: frame rates (frames per second) and time bases (seconds per tick).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub struct PlanRequest {
     pub renditions: Vec<Rendition>,
     /// Audio rendition.
     pub audio: AudioSettings,
+    /// Files with subtitles, in the order in which they are laid down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SideFile>,
     /// What a source may be at most.
     pub limits: SourceLimits,
 }
@@ -88,6 +92,15 @@ pub struct Plan {
     /// Poster and storyboard, if there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stills: Option<Stills>,
+    /// Subtitles and captions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<TextPlan>,
+    /// Captions ride in the pictures of the source.
+    #[serde(default)]
+    pub captions: bool,
+    /// What of the source is left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Facts about the source.
@@ -329,8 +342,11 @@ pub struct PlanSummary {
     pub segments: u32,
     /// Duration of the source in milliseconds.
     pub duration_milliseconds: u64,
-    /// Track ids.
+    /// Track ids, those of text last.
     pub tracks: Vec<TrackId>,
+    /// What of the source is left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Engine of the plan.
     pub engine: String,
 }
@@ -344,14 +360,14 @@ impl Plan {
             .sum()
     }
 
-    /// Objects of the whole output: segments, init segments, stills.
+    /// Objects of the whole output: segments, init segments, text, stills.
     pub fn objects(&self) -> u64 {
         let stills = if self.stills.is_some() {
             Still::ALL.len()
         } else {
             0
         };
-        u64::from(self.segments()) + self.tracks.len() as u64 + stills as u64
+        u64::from(self.segments()) + (self.tracks.len() + self.text.len() + stills) as u64
     }
 
     /// A source of one video span is encoded by the Plan pod itself; so is sound alone, which
@@ -367,11 +383,14 @@ impl Plan {
         } else {
             self.spans.len()
         };
+        let tracks = self.tracks.iter().map(|t| &t.id);
+        let tracks = tracks.chain(self.text.iter().map(|t| &t.id));
         PlanSummary {
             spans: u32::try_from(spans).unwrap_or(u32::MAX),
             segments: self.segments(),
             duration_milliseconds: self.source.duration_milliseconds(),
-            tracks: self.tracks.iter().map(|t| t.id.clone()).collect(),
+            tracks: tracks.cloned().collect(),
+            notes: self.notes.clone(),
             engine: self.engine.clone(),
         }
     }

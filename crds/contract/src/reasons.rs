@@ -17,6 +17,8 @@ pub mod job {
     pub const LIMIT_EXCEEDED: &str = "SourceLimitExceeded";
     /// The named source (upload, file in a claim) does not exist.
     pub const SOURCE_NOT_FOUND: &str = "SourceNotFound";
+    /// A file with subtitles is none, is cut off or beyond the limits.
+    pub const SUBTITLES_REFUSED: &str = "SubtitlesRefused";
     /// A read outside the bytes the plan said this span needs.
     pub const SOURCE_HOLE: &str = "SourceHole";
     /// A chunk's codec configuration differs from the track's init segment.

@@ -5,18 +5,26 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod check;
 mod requirement;
+mod solana;
+mod through;
 mod word;
 
-pub use requirement::{Check, InvalidRule, MAX_DEPTH, MAX_LEAVES, Requirement, Rules, Test};
+pub use check::Check;
+pub use requirement::{InvalidRule, MAX_DEPTH, MAX_LEAVES, Requirement, Rules, Test};
+pub use solana::{MetaplexNftRule, SplTokenRule};
+pub use through::{
+    ACCOUNT_REGISTRY, DELEGATE_REGISTRY, Delegated, Delegation, Through, TokenAccounts,
+};
 pub use word::{Word, number};
 
 /// One named rule: exactly one of its kinds is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "[has(self.erc721), has(self.erc1155), has(self.erc20), has(self.native), has(self.call), has(self.allowList), has(self.merkle), has(self.oidcClaim), has(self.webhook), has(self.allOf), has(self.anyOf), has(self.not)].filter(set, set).size() == 1",
-    "message": "a rule has exactly one kind: set one of erc721, erc1155, erc20, native, call, allowList, merkle, oidcClaim, webhook, allOf, anyOf and not"
+    "rule": "[has(self.erc721), has(self.erc1155), has(self.erc20), has(self.native), has(self.call), has(self.allowList), has(self.merkle), has(self.oidcClaim), has(self.webhook), has(self.splToken), has(self.metaplexNft), has(self.allOf), has(self.anyOf), has(self.not)].filter(set, set).size() == 1",
+    "message": "a rule has exactly one kind: set one of erc721, erc1155, erc20, native, call, allowList, merkle, oidcClaim, webhook, splToken, metaplexNft, allOf, anyOf and not"
 }]))]
 pub struct GateRule {
     /// Name that contents and rules below refer to and refusals print.
@@ -60,6 +68,12 @@ pub struct GateRule {
     /// A service of yours says yes to the viewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookRule>,
+    /// The viewer holds enough of this token of Solana.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spl_token: Option<SplTokenRule>,
+    /// The viewer holds an NFT of this Metaplex collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metaplex_nft: Option<MetaplexNftRule>,
     /// All of these rules say yes. Only rules listed above this one may be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]
@@ -89,6 +103,9 @@ pub struct Erc721Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 78), regex(pattern = r"^[0-9]{1,78}$"))]
     pub token_id: Option<String>,
+    /// Accounts that count beside the viewer's own. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
 }
 
 /// Holding of an ERC-1155 token. Source: ERC-1155, `balanceOf`.
@@ -108,6 +125,9 @@ pub struct Erc1155Rule {
     #[serde(default = "one")]
     #[schemars(length(max = 78), regex(pattern = r"^0*[1-9][0-9]{0,77}$"))]
     pub minimum: String,
+    /// Accounts that count beside the viewer's own. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
 }
 
 /// Holding of an ERC-20 token. Source: ERC-20, `balanceOf`.
@@ -124,6 +144,9 @@ pub struct Erc20Rule {
     /// 18 zeros.
     #[schemars(length(max = 78), regex(pattern = r"^0*[1-9][0-9]{0,77}$"))]
     pub minimum: String,
+    /// Accounts that count beside the viewer's own. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
 }
 
 /// Holding of the chain's own currency.

@@ -44,6 +44,12 @@ pub struct Ask {
     /// Seconds over which connections are opened.
     #[arg(long, default_value_t = 0.0)]
     ramp: f64,
+    /// Seconds at the beginning in which nothing is counted.
+    #[arg(long, default_value_t = 0.0)]
+    skip: f64,
+    /// Refusals that say when to come again are counted apart and are not wrong.
+    #[arg(long)]
+    shed: bool,
 }
 
 /// What is counted.
@@ -52,6 +58,7 @@ struct Tally {
     requests: Cell<u64>,
     bytes: Cell<u64>,
     wrong: RefCell<BTreeMap<String, u64>>,
+    shed: Cell<u64>,
     /// Requests asked again since their connection had been closed while it was idle.
     again: Cell<u64>,
     /// Microseconds of each answer of a known length, and of each playlist.
@@ -63,10 +70,12 @@ struct Work {
     requests: Vec<(Vec<u8>, usize)>,
     next: Cell<usize>,
     tally: Tally,
+    begin: Instant,
     end: Instant,
     period: Duration,
     own: bool,
     once: bool,
+    shed: bool,
     connections: usize,
 }
 
@@ -117,6 +126,8 @@ async fn viewer(work: Rc<Work>, number: usize, first: Instant) {
             outcome = asked(&work, &mut client, number, request, *expected).await;
         }
         match outcome {
+            Ok(_) | Err(Wrong::Shed) if begin < work.begin => {}
+            Err(Wrong::Shed) if work.shed => tally.shed.set(tally.shed.get() + 1),
             Ok(bytes) => {
                 tally.requests.set(tally.requests.get() + 1);
                 tally.bytes.set(tally.bytes.get() + bytes as u64);
@@ -128,6 +139,7 @@ async fn viewer(work: Rc<Work>, number: usize, first: Instant) {
             Err(wrong) => {
                 let wrong = match wrong {
                     Wrong::Closed => "closed twice".to_owned(),
+                    Wrong::Shed => "refused for now".to_owned(),
                     Wrong::Other(wrong) => wrong,
                 };
                 *tally.wrong.borrow_mut().entry(wrong).or_default() += 1;
@@ -172,7 +184,8 @@ fn cpu() -> f64 {
 }
 
 pub async fn run(args: Ask) {
-    let begin = Instant::now();
+    let opened = Instant::now();
+    let begin = opened + Duration::from_secs_f64(args.skip);
     let period = match args.rate > 0.0 {
         true => Duration::from_secs_f64(args.connections as f64 / args.rate),
         false => Duration::ZERO,
@@ -182,10 +195,12 @@ pub async fn run(args: Ask) {
         requests: read(&args),
         next: Cell::new(0),
         tally: Tally::default(),
+        begin,
         end: begin + Duration::from_secs_f64(args.seconds),
         period,
         own: args.own,
         once: args.once,
+        shed: args.shed,
         connections: args.connections,
     });
     let before = cpu();
@@ -194,7 +209,7 @@ pub async fn run(args: Ask) {
         let share = number as f64 / args.connections as f64;
         // Spread over the period, so that they do not ask all at once.
         let late = share * args.ramp.max(period.as_secs_f64());
-        let first = begin + Duration::from_secs_f64(late);
+        let first = opened + Duration::from_secs_f64(late);
         local.spawn_local(viewer(work.clone(), number, first));
     }
     local.await;
@@ -208,7 +223,7 @@ pub async fn run(args: Ask) {
     };
     let told = json!({
         "requests": tally.requests.get(), "bytes": tally.bytes.get(), "seconds": seconds,
-        "busy": (cpu() - before) / seconds, "wrong": *tally.wrong.borrow(), "again": tally.again.get(),
+        "busy": (cpu() - before) / opened.elapsed().as_secs_f64(), "shed": tally.shed.get(), "wrong": *tally.wrong.borrow(), "again": tally.again.get(),
         "files": shown(&tally.times[0]), "pages": shown(&tally.times[1]),
     });
     println!("{told}");

@@ -68,6 +68,8 @@ pub struct Client {
 pub enum Wrong {
     /// The connection was closed between answers.
     Closed,
+    /// There is too much to do, and the answer says when to come again.
+    Shed,
     /// Anything else.
     Other(String),
 }
@@ -168,7 +170,7 @@ impl Client {
             Err(error) => return Err(Wrong::Other(error.to_string())),
         };
         let head = read_head(&self.head[..end])?;
-        if expected != 0 && head.length != expected {
+        if !head.shed && expected != 0 && head.length != expected {
             let wrong = format!("{} bytes instead of {expected}", head.length);
             return Err(Wrong::Other(wrong));
         }
@@ -180,7 +182,10 @@ impl Client {
         self.discard(head.length - here).await.map_err(cut)?;
         self.answers += 1;
         self.last = head.last;
-        Ok(head.length)
+        match head.shed {
+            true => Err(Wrong::Shed),
+            false => Ok(head.length),
+        }
     }
 
     /// The server closes the connection after what it has answered.
@@ -191,6 +196,7 @@ impl Client {
 
 struct Head {
     length: usize,
+    shed: bool,
     last: bool,
 }
 
@@ -199,21 +205,23 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     Some(at + 4)
 }
 
-/// Status 200 and the length of the body.
+/// The length of the body, of an answer of status 200 or of one that says when to come again.
 fn read_head(head: &[u8]) -> Result<Head, Wrong> {
     let other = |text: &str| Wrong::Other(text.to_owned());
     let text = std::str::from_utf8(head).map_err(|_| other("a head that is no text"))?;
-    if !text.starts_with("HTTP/1.1 200 ") {
-        return Err(other(text.lines().next().unwrap_or_default()));
-    }
     let value = |wanted: &str| {
         text.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case(wanted).then(|| value.trim())
         })
     };
+    let shed = text.starts_with("HTTP/1.1 503 ") && value("retry-after").is_some();
+    if !shed && !text.starts_with("HTTP/1.1 200 ") {
+        return Err(other(text.lines().next().unwrap_or_default()));
+    }
     let length = value("content-length").and_then(|length| length.parse().ok());
     Ok(Head {
+        shed,
         length: length.ok_or_else(|| other("no content-length"))?,
         last: value("connection").is_some_and(|v| v.eq_ignore_ascii_case("close")),
     })

@@ -19,7 +19,6 @@ use crate::ports::clock::Clock;
 
 #[cfg(test)]
 pub(crate) mod anvil;
-mod breaker;
 mod endpoint;
 mod metrics;
 mod moves;
@@ -29,7 +28,6 @@ pub(crate) mod proxy;
 mod question;
 mod rpc;
 mod signature;
-mod tally;
 
 /// Every configured EVM chain.
 pub struct Ethereum {

@@ -38,10 +38,11 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("postgres/schema_1.sql"),
     include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
+    include_str!("postgres/schema_part_sums.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;

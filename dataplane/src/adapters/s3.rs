@@ -36,7 +36,7 @@ use write_once::Payload;
 const ATTEMPTS: u32 = 3;
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Until one attempt is done; a part of an upload has 8 MiB.
+/// Until one attempt is done; a part of an upload has 4 MiB.
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// Until the operation is done, with every attempt.
 const OPERATION: Duration = Duration::from_secs(75);
@@ -183,14 +183,14 @@ impl Objects for S3 {
         self.put_payload(key, bytes.into()).await
     }
 
-    async fn put_hashed(
+    async fn put_summed(
         &self,
         key: &ObjectKey,
         bytes: Bytes,
-        sha256: [u8; 32],
+        crc32c: u32,
     ) -> Result<Put, ObjectsError> {
-        let sha256 = Some(sha256);
-        self.put_payload(key, Payload { bytes, sha256 }).await
+        let crc32c = Some(crc32c);
+        self.put_payload(key, Payload { bytes, crc32c }).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError> {

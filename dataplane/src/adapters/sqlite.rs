@@ -38,7 +38,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 9] = [
+const SCHEMA: [&str; 10] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -48,6 +48,7 @@ const SCHEMA: [&str; 9] = [
     include_str!("sqlite/schema_usage.sql"),
     include_str!("sqlite/schema_uploads.sql"),
     include_str!("sqlite/schema_machine_keys.sql"),
+    include_str!("sqlite/schema_part_sums.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

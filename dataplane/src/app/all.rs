@@ -22,6 +22,7 @@ use crate::adapters::filesystem::Filesystem;
 use crate::adapters::openid::OpenId;
 use crate::adapters::postgres::PostgresCatalog;
 use crate::adapters::s3::{Bucket, S3};
+use crate::adapters::solana::Clusters;
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
 use crate::config::{self, Keys};
@@ -102,15 +103,22 @@ async fn adapters(
         catalog: catalog(&config.database).await?,
         chain: chain.clone(),
         moves: chain,
-        outside: outside(config, args).map_err(anyhow::Error::from_boxed)?,
+        outside: outside(config, args, clock.clone(), registry)
+            .map_err(anyhow::Error::from_boxed)?,
         clock,
         audit: Arc::new(audit(config, &args.audit, keys, registry)?),
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
     })
 }
 
-fn outside(config: &RoleConfig, args: &AllArgs) -> Result<Outside, Source> {
+fn outside(
+    config: &RoleConfig,
+    args: &AllArgs,
+    clock: Arc<SystemClock>,
+    registry: &Registry,
+) -> Result<Outside, Source> {
     Ok(Outside {
+        solana: Arc::new(Clusters::new(&config.solana, clock, registry)?),
         providers: Arc::new(OpenId::new(&config.auth.oidc, &args.oidc_secrets)?),
         hooks: Arc::new(HttpHooks::new(&config.webhooks, &config.public_url)?),
     })

@@ -90,6 +90,10 @@ impl Expected {
         let known = inner == job_files::PLAN
             || Still::ALL.into_iter().any(still)
             || plan
+                .text
+                .iter()
+                .any(|t| job_files::text_name(&t.id) == inner)
+            || plan
                 .tracks
                 .iter()
                 .any(|t| job_files::init_name(&t.id) == inner)

@@ -19,6 +19,7 @@ const REFUSALS: &[&str] = &[
     job::UNSUPPORTED_CODEC,
     job::LIMIT_EXCEEDED,
     job::SOURCE_NOT_FOUND,
+    job::SUBTITLES_REFUSED,
     job::SOURCE_HOLE,
     job::INIT_MISMATCH,
     job::SETTINGS_REFUSED,

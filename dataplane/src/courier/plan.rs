@@ -4,7 +4,7 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use streamgate_contract::job_api::Object;
 use streamgate_contract::job_files::{
-    MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, OUT, Order, PLAN, SegmentName, init_name,
+    MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, OUT, Order, PLAN, SegmentName, init_name, text_name,
 };
 use streamgate_contract::plan::Plan;
 use streamgate_contract::stills::Still;
@@ -32,6 +32,7 @@ impl Delivery<'_> {
             return Ok(None);
         };
         let mut objects = inits(self.folder, &plan).await?;
+        objects.extend(texts(self.folder, &plan).await?);
         objects.extend(stills(self.folder, &plan).await?);
         committed.extend(stored(self.worker.plan(&plan).await?.order, &plan)?);
         let worker = self.worker;
@@ -69,6 +70,18 @@ async fn inits(folder: &Folder, plan: &Plan) -> Result<Vec<(Object, Hashed)>, Ha
         inits.push((object, planned(folder, &name, said).await?));
     }
     Ok(inits)
+}
+
+/// The text tracks, each exactly what the plan says.
+async fn texts(folder: &Folder, plan: &Plan) -> Result<Vec<(Object, Hashed)>, Halt> {
+    let mut found = Vec::new();
+    for text in &plan.text {
+        let said = (text.sha256.as_str(), text.bytes);
+        let file = planned(folder, &text_name(&text.id), said).await?;
+        let track = text.id.clone();
+        found.push((Object::Text { track }, file));
+    }
+    Ok(found)
 }
 
 /// The stills, each exactly what the plan says.

@@ -6,14 +6,16 @@ mod parts;
 mod pieces;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use streamgate_contract::job_api::{Assignment, SourceAccess, SourcePart};
-use streamgate_contract::job_files::Order;
+use streamgate_contract::job_files::{Order, side_name};
 use streamgate_contract::plan::ByteRange;
+use streamgate_contract::reasons::job;
+use streamgate_contract::text::MAX_SIDE_BYTES;
 
 use super::folder::Folder;
 use super::halt::{Doing, Halt};
@@ -46,6 +48,32 @@ pub(super) async fn fetch(
     folder.finish_source()?;
     let bytes = |range: &ByteRange| range.end.saturating_sub(range.start);
     Ok(wanted.iter().map(bytes).sum())
+}
+
+/// Lays down files with subtitles beside the source; how many bytes they have.
+pub(super) fn subtitles(
+    paths: &[String],
+    folder: &Folder,
+    mount: Option<&Path>,
+) -> Result<u64, Halt> {
+    let mut all = 0;
+    for (number, path) in paths.iter().enumerate() {
+        let file = mounted::open(mount, path)?;
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_SIDE_BYTES + 1).read_to_end(&mut bytes);
+        let read = read.doing("read a file with subtitles")? as u64;
+        if read > MAX_SIDE_BYTES {
+            return Err(Halt::Refused {
+                reason: job::SUBTITLES_REFUSED.to_owned(),
+                detail: format!(
+                    "subtitle file {number} of the job has more than {MAX_SIDE_BYTES} bytes; use a smaller one"
+                ),
+            });
+        }
+        folder.place(&side_name(number), &bytes)?;
+        all += read;
+    }
+    Ok(all)
 }
 
 /// The bytes a step reads of a source that has `bytes` bytes now.

@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 131] = [
+pub const REASONS: [&str; 133] = [
     "AdminRequired",
     "AuditUnavailable",
     "BindingRequired",
@@ -61,6 +61,7 @@ pub const REASONS: [&str; 131] = [
     "MalformedBody",
     "MalformedKey",
     "MalformedMessage",
+    "MalformedName",
     "MalformedProof",
     "MalformedRequest",
     "MessageOutOfTime",
@@ -112,6 +113,7 @@ pub const REASONS: [&str; 131] = [
     "TooManyStreams",
     "TooManyUploads",
     "UnknownChain",
+    "UnknownCluster",
     "UnknownProvider",
     "UnknownRule",
     "UnsupportedMediaType",

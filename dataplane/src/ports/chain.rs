@@ -64,6 +64,9 @@ pub enum ChainError {
     /// The rule names a chain nobody configured.
     #[error("chain {0:?} is not configured; add it to spec.chains of the StreamGate")]
     UnknownChain(String),
+    /// The rule names a cluster nobody configured.
+    #[error("cluster {0:?} is not configured; add it to spec.solana of the StreamGate")]
+    UnknownCluster(String),
     /// The rule cannot be asked.
     #[error("the rule on {check} is not valid: {detail}; correct the gate rule")]
     InvalidRule {
@@ -127,6 +130,7 @@ impl ChainError {
     pub fn reason(&self) -> &'static str {
         match self {
             ChainError::UnknownChain(_) => "UnknownChain",
+            ChainError::UnknownCluster(_) => "UnknownCluster",
             ChainError::InvalidRule { .. } => "InvalidRule",
             ChainError::Unanswerable { .. } => "ContractUnanswerable",
             ChainError::Unavailable { .. } => "ChainUnavailable",

@@ -122,12 +122,13 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, Source>>;
 pub trait Objects: Send + Sync {
     /// Writes an object unless the key has one; durable when it returns.
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<Put, ObjectsError>;
-    /// The same for bytes whose SHA-256 is known: a store that checks one need not compute another.
-    async fn put_hashed(
+    /// The same for bytes whose CRC-32C is known: a store that checks it refuses other bytes, and need
+    /// not compute another sum.
+    async fn put_summed(
         &self,
         key: &ObjectKey,
         bytes: Bytes,
-        _sha256: [u8; 32],
+        _crc32c: u32,
     ) -> Result<Put, ObjectsError> {
         self.put(key, bytes).await
     }

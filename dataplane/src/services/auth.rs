@@ -33,6 +33,7 @@ mod sessions;
 mod sign_in;
 mod signer;
 mod siwe;
+mod through;
 mod verify;
 mod watch;
 

@@ -30,6 +30,7 @@ mod path;
 mod playlist;
 mod range;
 mod storyboard;
+mod text;
 mod view;
 
 pub use admission::Pass;
@@ -152,7 +153,10 @@ impl Streaming {
                 let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
                 view.tile_list.get(|| Some(storyboard::tiles(&tiles)))
             }
-            PageName::Media(id) => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            PageName::Media(id) => match view.text(id) {
+                Some(text) => text.playlist.get(|| playlist::text(&view, text)),
+                None => track(id)?.playlist.get(|| playlist::media(&view, id)),
+            },
             PageName::IFrames(id) => {
                 let video = Some(track(id)?).filter(|track| track.is_video());
                 let video = video.ok_or(StreamingError::NoSuchFile)?;

@@ -79,6 +79,7 @@ async fn a_killed_transcoder_costs_at_most_one_chunk() {
         .map(|(object, _)| match object {
             streamgate_contract::job_api::Object::Segment { number, .. } => *number,
             streamgate_contract::job_api::Object::Init { .. }
+            | streamgate_contract::job_api::Object::Text { .. }
             | streamgate_contract::job_api::Object::Still { .. } => u32::MAX,
         })
         .collect();

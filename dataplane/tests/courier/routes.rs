@@ -121,6 +121,7 @@ fn key(object: &Object, sha256: &str) -> String {
     match object {
         Object::Init { track } => format!("out/{track}/init-{h}.mp4"),
         Object::Segment { track, number } => format!("out/{track}/{number:06}-{h}.m4s"),
+        Object::Text { track } => format!("out/{track}/text-{h}"),
         Object::Still { still } => format!("out/extras/{}-{h}.jpg", still.name()),
     }
 }
@@ -182,7 +183,7 @@ async fn commit(
             state.committed.insert(name, key);
             old.is_none()
         }
-        Object::Still { .. } => {
+        Object::Text { .. } | Object::Still { .. } => {
             let mut objects = state.commits.iter().map(|(object, _)| object);
             objects.all(|object| *object != request.object)
         }

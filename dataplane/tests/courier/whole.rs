@@ -5,6 +5,7 @@ use std::process::Command;
 
 use streamgate_contract::job_files::Termination;
 use streamgate_contract::renditions::{GridSettings, standard};
+use streamgate_contract::text::{SideFile, TextTraits};
 
 use crate::fixture::{planned, source, whole};
 use crate::pod::Pod;
@@ -102,4 +103,48 @@ async fn a_source_in_a_claim_is_copied_and_planned() {
     pod.start();
     assert_eq!(pod.end().await, 0, "{:?}", pod.message());
     assert_eq!(worker.state().plan.as_ref().unwrap(), &planned().plan);
+}
+
+/// A job with these subtitles beside its source, which is in a claim.
+async fn with_subtitles(bytes: &[u8]) -> (Worker, Pod, tempfile::TempDir) {
+    let claim = tempfile::tempdir().unwrap();
+    fs::write(claim.path().join("clip.mp4"), source()).unwrap();
+    fs::write(claim.path().join("clip.srt"), bytes).unwrap();
+    let mut state = State::new(Vec::new(), small_grid(), standard().split_off(4));
+    state.mounted = Some("clip.mp4".to_owned());
+    state.subtitles = vec!["clip.srt".to_owned()];
+    state.request.subtitles = vec![SideFile {
+        language: "en".into(),
+        label: None,
+        traits: TextTraits::default(),
+    }];
+    let worker = Worker::start(state).await;
+    let mut pod = Pod::new("plan", &worker.url());
+    pod.args.mounted = Some(claim.path().to_owned());
+    (worker, pod, claim)
+}
+
+#[tokio::test]
+async fn subtitles_in_the_claim_become_a_track_that_plan_delivers() {
+    let words = b"1\n00:00:01,000 --> 00:00:02,000\nwords\n";
+    let (worker, mut pod, _claim) = with_subtitles(words).await;
+    pod.start();
+    assert_eq!(pod.end().await, 0, "{:?}", pod.message());
+    let state = worker.state();
+    let [text] = &state.plan.as_ref().unwrap().text[..] else {
+        panic!("{:?}", state.plan);
+    };
+    let key = format!("out/s-en/text-{}", &text.sha256[..16]);
+    let object = &state.objects[&key];
+    assert_eq!(object.len() as u64, text.bytes);
+    assert!(String::from_utf8_lossy(object).contains("00:00:01.000 --> 00:00:02.000\nwords\n"));
+}
+
+#[tokio::test]
+async fn a_file_too_large_to_be_subtitles_ends_the_job_with_its_reason() {
+    let (_worker, mut pod, _claim) = with_subtitles(&[b'a'; (4 << 20) + 1]).await;
+    pod.start_courier();
+    let given = pod.given_up().await;
+    let reason = given.failed.reason.as_str();
+    assert_eq!((given.exit_code, reason), (64, "SubtitlesRefused"));
 }

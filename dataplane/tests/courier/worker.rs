@@ -19,6 +19,8 @@ pub struct State {
     pub request: PlanRequest,
     pub source: Vec<u8>,
     pub mounted: Option<String>,
+    /// Paths of files with subtitles in the claim.
+    pub subtitles: Vec<String>,
     pub plan: Option<Plan>,
     pub objects: BTreeMap<String, Vec<u8>>,
     pub committed: BTreeMap<SegmentName, String>,
@@ -65,10 +67,12 @@ impl State {
                 grid,
                 renditions,
                 audio: AudioSettings::default(),
+                subtitles: Vec::new(),
                 limits: SourceLimits::default(),
             },
             source,
             mounted: None,
+            subtitles: Vec::new(),
             plan: None,
             objects: BTreeMap::new(),
             committed: BTreeMap::new(),
@@ -111,6 +115,7 @@ impl State {
         Some(Assignment {
             order,
             source,
+            subtitles: self.subtitles.clone(),
             protection: None,
         })
     }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use streamgate_contract::encryption::Protection;
 use streamgate_contract::job_files::{
-    COMMITTED, EVENTS, ORDER, OUT, Order, PLAN, PROTECTION, SOURCE,
+    COMMITTED, EVENTS, ORDER, OUT, Order, PLAN, PROTECTION, SOURCE, side_name,
 };
 use streamgate_contract::plan::{Plan, PlanRequest, SourceLimits};
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition, standard};
+use streamgate_contract::text::{SideFile, TextTraits};
 
 /// Files of an output by the engine's names.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -42,6 +43,7 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
             grid,
             renditions,
             audio: AudioSettings::default(),
+            subtitles: SUBTITLES.iter().map(side_file).collect(),
             limits: SourceLimits::default(),
         },
         committed: Vec::new(),
@@ -60,11 +62,34 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
     (plan, files)
 }
 
+/// Language and file of the subtitles beside the clip. A cue crosses two seams of segments.
+const SUBTITLES: [(&str, &str); 2] = [
+    (
+        "en",
+        "1\n00:00:01,000 --> 00:00:02,500\nHello & welcome\n\n2\n00:00:03,000 --> 00:00:09,500\n<i>A long</i> cue\n\n3\n00:00:20,000 --> 00:00:23,000\nThe end\n",
+    ),
+    (
+        "de",
+        "WEBVTT\n\n00:01.000 --> 00:02.500 line:10%\nHallo\n\n00:12.000 --> 00:13.000\nMitte\n",
+    ),
+];
+
+fn side_file((language, _): &(&str, &str)) -> SideFile {
+    SideFile {
+        language: (*language).into(),
+        label: None,
+        traits: TextTraits::default(),
+    }
+}
+
 fn run(order: &Order, protection: Option<Protection>) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let work = folder.path();
     let clip = target("footage/clip-720p25.mp4", "run tests/footage.sh");
     fs::copy(clip, work.join(SOURCE)).unwrap();
+    for (number, (_, text)) in SUBTITLES.iter().enumerate() {
+        fs::write(work.join(side_name(number)), text).unwrap();
+    }
     if let Some(protection) = protection {
         let text = serde_json::to_vec(&protection).unwrap();
         fs::write(work.join(PROTECTION), text).unwrap();

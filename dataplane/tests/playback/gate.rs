@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use streamgate_contract::config::RoleConfig;
 use streamgate_contract::encryption::Protection;
-use streamgate_contract::job_files::{init_name, segment_name};
+use streamgate_contract::job_files::{init_name, segment_name, text_name};
 use streamgate_contract::names;
 use streamgate_contract::plan::{Plan, TrackPlan};
 use streamgate_contract::stills::Still;
@@ -148,6 +148,7 @@ impl Gate {
             _folder: folder,
         };
         gate.commit_all(None, files).await;
+        gate.commit_texts(files).await;
         gate.commit_stills(files).await;
         gate
     }
@@ -169,6 +170,27 @@ impl Gate {
                     .await
                     .unwrap()
             );
+        }
+    }
+
+    async fn commit_texts(&self, files: &Files) {
+        for text in &self.output.plan.text {
+            let bytes = Bytes::from(files[&text_name(&text.id)].clone());
+            let output = &self.output;
+            let key = names::text_key(&output.content, &output.id, &text.id, &text.sha256);
+            self.objects
+                .put(&ObjectKey::parse(&key).unwrap(), bytes)
+                .await
+                .unwrap();
+            let segment = Segment {
+                track: text.id.clone(),
+                number: None,
+                key,
+                bytes: text.bytes,
+                sha256: text.sha256.clone(),
+                head_bytes: None,
+            };
+            assert!(self.catalog.commit(&output.id, &segment).await.unwrap());
         }
     }
 

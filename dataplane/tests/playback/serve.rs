@@ -33,7 +33,7 @@ async fn serves_until_standard_input_ends() {
     let output = tokio::task::spawn_blocking(move || engine::output(protection)).await;
     let (plan, files) = output.unwrap();
     let gate = Gate::planned(&plan, &files, protection).await;
-    say(&json!({"segments": plan.grid.segments, "tracks": plan.tracks}));
+    say(&json!({"segments": plan.grid.segments, "tracks": plan.tracks, "text": plan.text}));
     let mut committed = 0;
     for command in lines {
         let until = match command.as_str() {

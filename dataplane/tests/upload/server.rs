@@ -169,6 +169,7 @@ async fn serve(place: Place) {
             chain: "local".into(),
             contract: format!("0x{}", "72".repeat(20)),
             token_id: None,
+            through: None,
         }),
         ..GateRule::default()
     };

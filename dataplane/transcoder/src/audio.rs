@@ -90,7 +90,7 @@ pub fn encode(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
 
 /// When the timeline begins on the container's clock: with the first picture, else with the first
 /// sound.
-fn origin(facts: &SourceFacts) -> (i64, Ratio) {
+pub(crate) fn origin(facts: &SourceFacts) -> (i64, Ratio) {
     match &facts.video {
         Some(video) => (video.pts.first().copied().unwrap_or(0), video.time_base),
         None => {

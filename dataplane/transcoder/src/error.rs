@@ -29,6 +29,14 @@ pub enum EngineError {
     /// Beyond a limit of the order.
     #[error("the source exceeds a limit: {0}; make it smaller or raise the limit")]
     LimitExceeded(String),
+    /// A file with subtitles that cannot be offered.
+    #[error("subtitle file {number} of the job is refused: {why}; use SubRip, WebVTT or TTML")]
+    Subtitles {
+        /// Its place in the job, from 0.
+        number: usize,
+        /// What is wrong.
+        why: String,
+    },
     /// A read where no bytes were fetched.
     #[error("byte {0} of the source is needed but outside the byte map of this span")]
     SourceHole(u64),
@@ -85,6 +93,7 @@ impl EngineError {
             Self::Empty(_) => job::EMPTY,
             Self::UnsupportedCodec(_) => job::UNSUPPORTED_CODEC,
             Self::LimitExceeded(_) => job::LIMIT_EXCEEDED,
+            Self::Subtitles { .. } => job::SUBTITLES_REFUSED,
             Self::SourceHole(_) => job::SOURCE_HOLE,
             Self::InitMismatch(_) => job::INIT_MISMATCH,
             Self::Settings(_) => job::SETTINGS_REFUSED,
@@ -106,7 +115,8 @@ impl EngineError {
             | Self::NoMediaStream
             | Self::Empty(_)
             | Self::UnsupportedCodec(_)
-            | Self::LimitExceeded(_) => exit::SOURCE_REFUSED,
+            | Self::LimitExceeded(_)
+            | Self::Subtitles { .. } => exit::SOURCE_REFUSED,
             Self::Settings(_) | Self::Sandbox(_) => exit::SETTINGS_REFUSED,
             Self::OutOfReach(_) => exit::OUT_OF_REACH,
             Self::InChunk { source, .. } => source.exit_code(),

@@ -181,6 +181,11 @@ impl Outbox {
         self.put(&still.file(), bytes)
     }
 
+    /// Puts a text track's object in place.
+    pub fn text(&self, track: &TrackId, bytes: &[u8]) -> Result<(), EngineError> {
+        self.put(&job_files::text_name(track), bytes)
+    }
+
     /// Puts the plan in place and says so.
     pub fn plan(&self, plan: &Plan) -> Result<(), EngineError> {
         let text = serde_json::to_vec(plan)

@@ -2,6 +2,7 @@
 //! reference followed. Plan probes deeply; Encode reads the index only, because everything else
 //! is in the plan and probing would fetch bytes of other spans.
 
+use std::ffi::CStr;
 use std::ptr;
 
 use ffmpeg_next as ff;
@@ -15,11 +16,32 @@ use crate::source::{Hole, Reads, Source};
 /// Demuxers that may open a source, by FFmpeg's names.
 const DEMUXERS: &str = "mov,matroska,webm,mpegts";
 
+/// A format of text that is opened as what it is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextFormat {
+    /// SubRip.
+    SubRip,
+    /// WebVTT.
+    WebVtt,
+}
+
+impl TextFormat {
+    /// FFmpeg's name of its demuxer.
+    fn demuxer(self) -> &'static CStr {
+        match self {
+            Self::SubRip => c"srt",
+            Self::WebVtt => c"webvtt",
+        }
+    }
+}
+
 /// How much to find out while opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Header and index only.
+    /// Header and index only, in exactly the bytes that are asked for.
     Index,
+    /// Header only.
+    Header,
     /// Decode a little to learn what the header does not say.
     Probe,
 }
@@ -35,10 +57,23 @@ pub struct MediaInput {
 impl MediaInput {
     /// Opens `source`.
     pub fn open(source: &Source, depth: Depth) -> Result<Self, EngineError> {
+        Self::open_as(source, depth, None)
+    }
+
+    /// Opens a text of a known format.
+    pub fn open_text(source: &Source, format: TextFormat) -> Result<Self, EngineError> {
+        Self::open_as(source, Depth::Header, Some(format))
+    }
+
+    fn open_as(
+        source: &Source,
+        depth: Depth,
+        format: Option<TextFormat>,
+    ) -> Result<Self, EngineError> {
         let reader = source.reader();
         let (hole, reads) = (reader.hole(), reader.reads());
         let io = StreamIo::from_read_seek(reader).during("set up reading")?;
-        let input = open_input(io, depth)
+        let input = open_input(io, depth, format)
             .map_err(|e| hole.or(EngineError::NotAVideo(format!("no container found ({e})"))))?;
         let source = source.clone();
         Ok(Self {
@@ -117,9 +152,15 @@ impl MediaInput {
 }
 
 /// The call of libavformat: with `Depth::Index` it does not look into the packets.
-fn open_input(mut io: StreamIo, depth: Depth) -> Result<Input, ff::Error> {
+fn open_input(
+    mut io: StreamIo,
+    depth: Depth,
+    format: Option<TextFormat>,
+) -> Result<Input, ff::Error> {
     let mut options = ff::Dictionary::new();
-    options.set("format_whitelist", DEMUXERS);
+    let demuxer = format.map(TextFormat::demuxer);
+    let allowed = demuxer.map_or(DEMUXERS, |name| name.to_str().unwrap_or_default());
+    options.set("format_whitelist", allowed);
     options.set("protocol_whitelist", "none");
     // SAFETY: the context is allocated here, given the reader's AVIO (kept alive by the returned
     // Input) and either freed by FFmpeg on failure or handed to Input, which closes it. `direct`
@@ -136,7 +177,8 @@ fn open_input(mut io: StreamIo, depth: Depth) -> Result<Input, ff::Error> {
         (*context).pb = pb;
         (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
         let mut raw = options.disown();
-        let opened = ffi::avformat_open_input(&mut context, ptr::null(), ptr::null(), &mut raw);
+        let demuxer = demuxer.map_or(ptr::null(), |name| ffi::av_find_input_format(name.as_ptr()));
+        let opened = ffi::avformat_open_input(&mut context, ptr::null(), demuxer, &mut raw);
         drop(ff::Dictionary::own(raw));
         if opened < 0 {
             return Err(ff::Error::from(opened));

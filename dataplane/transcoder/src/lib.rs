@@ -22,6 +22,7 @@ pub mod seal;
 pub mod source;
 pub mod steps;
 pub mod stills;
+pub mod text;
 pub mod treat;
 pub mod video;
 

@@ -8,6 +8,7 @@ mod hevc;
 pub mod init;
 mod nal;
 pub mod segment;
+pub mod subtitle;
 mod vp9;
 
 use streamgate_contract::renditions::VideoCodec;

@@ -16,6 +16,7 @@ use crate::input::{Depth, MediaInput};
 use crate::plan::byte_map::PacketInfo;
 use crate::plan::ladder::Picture;
 use crate::source::Source;
+use crate::text::embedded::{Collector, Found};
 
 /// Most audio streams of a source: each is a rendition with an encoder of its own.
 const MAX_AUDIO: usize = 16;
@@ -31,6 +32,8 @@ pub struct Scan {
     pub video: Vec<PacketInfo>,
     /// Packets of each audio stream in decode order.
     pub audio: Vec<Vec<PacketInfo>>,
+    /// Subtitles and captions.
+    pub text: Found,
     /// Bytes of the container itself.
     pub header: Vec<ByteRange>,
 }
@@ -52,6 +55,7 @@ pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError>
         facts,
         video: packets.video,
         audio: packets.audio,
+        text: packets.text,
     })
 }
 
@@ -210,11 +214,12 @@ fn index_entries(stream: &ff::Stream) -> Vec<u64> {
 }
 
 /// Packets of the streams in use, and for each audio stream the samples its decoder throws away
-/// at the head.
+/// at the head; text as it was read on the way.
 struct Packets {
     video: Vec<PacketInfo>,
     audio: Vec<Vec<PacketInfo>>,
     skipped: Vec<u32>,
+    text: Found,
 }
 
 fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineError> {
@@ -223,11 +228,13 @@ fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineE
     let mut skipped = vec![0; streams.audio.len()];
     let shown = streams.video.as_ref().map(|v| v.info.index);
     let transport = input.container() == "mpegts";
+    let mut text = Collector::new(input.context(), shown);
     loop {
         let Some(packet) = input.read()? else { break };
         if packet.is_corrupt() && !transport {
             return Err(EngineError::Truncated("a packet is cut off".into()));
         }
+        text.take(&packet);
         if Some(packet.stream()) == shown {
             video.push(packet_info(&packet)?);
         } else if let Some(nth) = streams
@@ -253,6 +260,7 @@ fn packets(input: &mut MediaInput, streams: &Streams) -> Result<Packets, EngineE
         video,
         audio,
         skipped,
+        text: text.finish()?,
     })
 }
 

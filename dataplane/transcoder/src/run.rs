@@ -77,7 +77,7 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
     let order = order(work, wait)?;
     let source = Source::whole(&work.join(job_files::SOURCE))?;
     let outbox = Outbox::open(work, committed(&order))?.sealed(seal(work)?);
-    let planned = reported(&outbox, || obey(&order, &source, &outbox))?;
+    let planned = reported(&outbox, || obey(&order, &source, work, &outbox))?;
     outbox.event(&Event::Done)?;
     while !work.join(job_files::COMMITTED).exists() {
         thread::sleep(TICK);
@@ -110,11 +110,12 @@ fn committed(order: &Order) -> &[SegmentName] {
 fn obey(
     order: &Order,
     source: &Source,
+    work: &Path,
     outbox: &Outbox,
 ) -> Result<Option<Termination>, EngineError> {
     match order {
         Order::Plan { request, .. } => {
-            let plan = steps::plan(source, request, outbox)?;
+            let plan = steps::plan(source, request, work, outbox)?;
             Ok(Some(Termination::Plan(plan.summary())))
         }
         Order::Encode {

@@ -3,6 +3,7 @@
 mod make;
 mod ranges;
 
+use std::path::Path;
 use std::thread;
 
 use streamgate_contract::job_files::SegmentName;
@@ -17,10 +18,15 @@ use make::Made;
 
 /// Plans `source`: init segments, stills and the plan are put in place. A source of one span is
 /// encoded at once, sound and picture side by side, and begun while its stills are still being made;
-/// its segments leave after the plan.
-pub fn plan(source: &Source, request: &PlanRequest, outbox: &Outbox) -> Result<Plan, EngineError> {
+/// its segments leave after the plan. Files with subtitles lie in `work`.
+pub fn plan(
+    source: &Source,
+    request: &PlanRequest,
+    work: &Path,
+    outbox: &Outbox,
+) -> Result<Plan, EngineError> {
     let scan = probe::scan(source, &request.limits)?;
-    let made = make::plan(source, scan, request, outbox)?;
+    let made = make::plan(source, scan, request, (work, outbox))?;
     let held = outbox.hold();
     thread::scope(|scope| {
         let all = || encode_all(&made.plan, source, outbox);
@@ -42,6 +48,9 @@ fn publish(made: &Made, source: &Source, outbox: &Outbox) -> Result<Plan, Engine
         outbox.still(Still::Poster, &stills.poster)?;
         outbox.still(Still::Storyboard, &stills.storyboard)?;
         plan.stills = Some(stills.plan);
+    }
+    for text in &made.text {
+        outbox.text(&text.plan.id, &text.object)?;
     }
     outbox.plan(&plan)?;
     Ok(plan)

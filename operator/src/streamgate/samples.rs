@@ -47,14 +47,16 @@ storage:
     credentialsSecretName: bucket-credentials
 chains:
 - {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"], quorum: 1, finality: Latest, confirmations: 2, maxAgeSeconds: 60}
+solana:
+- {name: sol, rpcUrls: ["http://solana.media.svc:8899"], quorum: 1, genesisHash: EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG, commitment: Confirmed, maxAgeSeconds: 60}
 webhooks: {hosts: [hooks.example], privateNetworks: [10.96.0.0/12]}
 rules:
 - name: pass
   title: Season ticket
   getUrl: https://tickets.example
-  erc721: {chain: main, contract: "0x00000000000000000000000000000000000000A1", tokenId: "7"}
-- {name: badge, erc1155: {chain: main, contract: "0x00000000000000000000000000000000000000A2", tokenId: "7", minimum: "2"}}
-- {name: coins, erc20: {chain: main, contract: "0x00000000000000000000000000000000000000A3", minimum: "1000"}}
+  erc721: {chain: main, contract: "0x00000000000000000000000000000000000000A1", tokenId: "7", through: {delegation: {registry: "0x00000000000000000000000000000000000000B1", rights: "0x0000000000000000000000000000000000000000000000000000000000000001"}, accounts: [{contract: "0x00000000000000000000000000000000000000B2", implementation: "0x00000000000000000000000000000000000000B3", salt: "0x0000000000000000000000000000000000000000000000000000000000000001", registry: "0x00000000000000000000000000000000000000B4"}]}}
+- {name: badge, erc1155: {chain: main, contract: "0x00000000000000000000000000000000000000A2", tokenId: "7", minimum: "2", through: {delegation: {registry: "0x00000000000000000000000000000000000000B1", rights: "0x0000000000000000000000000000000000000000000000000000000000000001"}, accounts: [{contract: "0x00000000000000000000000000000000000000B2", implementation: "0x00000000000000000000000000000000000000B3", salt: "0x0000000000000000000000000000000000000000000000000000000000000001", registry: "0x00000000000000000000000000000000000000B4"}]}}}
+- {name: coins, erc20: {chain: main, contract: "0x00000000000000000000000000000000000000A3", minimum: "1000", through: {delegation: {registry: "0x00000000000000000000000000000000000000B1", rights: "0x0000000000000000000000000000000000000000000000000000000000000001"}, accounts: [{contract: "0x00000000000000000000000000000000000000B2", implementation: "0x00000000000000000000000000000000000000B3", salt: "0x0000000000000000000000000000000000000000000000000000000000000001", registry: "0x00000000000000000000000000000000000000B4"}]}}}
 - {name: rich, native: {chain: main, minimum: "1000"}}
 - name: member
   call: {chain: main, contract: "0x00000000000000000000000000000000000000A4", function: "isMember(address,uint8)", arguments: [$viewer, "2"], minimum: "1"}
@@ -63,6 +65,8 @@ rules:
 - {name: staff, oidcClaim: {provider: corp, claim: groups, values: [staff]}}
 - name: asked
   webhook: {url: "https://hooks.example/admit", publicKey: "00000000000000000000000000000000000000000000000000000000000000aa"}
+- {name: sols, splToken: {cluster: sol, mint: So11111111111111111111111111111111111111112, minimum: "5"}}
+- {name: art, metaplexNft: {cluster: sol, collection: EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v}}
 - {name: everything, allOf: [rich, badge]}
 - {name: anything, anyOf: [rich, badge]}
 - {name: outsiders, not: badge}

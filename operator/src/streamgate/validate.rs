@@ -89,6 +89,13 @@ pub fn validate(gate: &StreamGate) -> Result<ValidatedGate, Invalid> {
         "must begin with a letter and hold only lower-case letters, digits and '-', because Services are named after it",
     );
     chains(&spec.chains, &mut problems);
+    for (i, cluster) in spec.solana.iter().enumerate() {
+        endpoints(
+            &format!("spec.solana[{i}]"),
+            &cluster.rpc_urls,
+            &mut problems,
+        );
+    }
     rules::check(&spec.rules, &mut problems);
     ladders(&spec.transcode, &mut problems);
     exposure(spec, &mut problems);
@@ -122,12 +129,7 @@ fn kept_version(gate: &StreamGate) -> Option<String> {
 fn chains(chains: &[Chain], problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for (i, chain) in chains.iter().enumerate() {
-        let urls: BTreeSet<_> = chain.rpc_urls.iter().collect();
-        problems.unless(
-            urls.len() == chain.rpc_urls.len(),
-            &format!("spec.chains[{i}].rpcUrls"),
-            "lists an endpoint twice, which would count twice towards the quorum: remove one",
-        );
+        endpoints(&format!("spec.chains[{i}]"), &chain.rpc_urls, problems);
         if let Some(first) = seen.insert(chain.chain_id, &chain.name) {
             problems.add(
                 format!("spec.chains[{i}].chainId"),
@@ -138,6 +140,15 @@ fn chains(chains: &[Chain], problems: &mut Problems) {
             );
         }
     }
+}
+
+fn endpoints(field: &str, urls: &[String], problems: &mut Problems) {
+    let once: BTreeSet<_> = urls.iter().collect();
+    problems.unless(
+        once.len() == urls.len(),
+        &format!("{field}.rpcUrls"),
+        "lists an endpoint twice, which would count twice towards the quorum: remove one",
+    );
 }
 
 fn ladders(transcode: &TranscodeDefaults, problems: &mut Problems) {

@@ -223,9 +223,11 @@ fn place(pod: &mut Value, recipe: &Recipe<'_>) {
     }
 }
 
+/// The claim that the step reads: subtitles are read by Plan alone, and a claim may be for one node.
 fn claim<'a>(recipe: &'a Recipe<'_>) -> Option<&'a str> {
-    let claim = recipe.owner.spec.source.persistent_volume_claim.as_ref()?;
-    Some(&claim.claim_name)
+    let spec = &recipe.owner.spec;
+    let reads = recipe.stage == Stage::Plan || spec.source.persistent_volume_claim.is_some();
+    spec.claim_name().filter(|_| reads)
 }
 
 /// Talks to the worker and moves bytes. A native sidecar: it starts first and ends last.
@@ -392,6 +394,24 @@ mod tests {
         is_golden("plan.yaml", &built(Stage::Plan, claim.clone()));
         is_golden("encode.yaml", &built(Stage::Encode, upload.clone()));
         is_golden("publish.yaml", &built(Stage::Publish, claim));
+    }
+
+    #[test]
+    fn a_claim_with_subtitles_alone_is_mounted_for_plan() {
+        let mut owner = owner(json!({"upload": {"id": "u1"}}));
+        let source = json!({"persistentVolumeClaim": {"claimName": "texts", "path": "a.srt"}});
+        let files = json!([{"language": "en", "source": source}]);
+        owner.spec.subtitles = serde_json::from_value(files).unwrap();
+        let claims = |stage| {
+            let pod = job_of(&owner, &gate(), stage).spec.unwrap().template.spec;
+            let volumes = pod.unwrap().volumes.unwrap();
+            let named = volumes
+                .into_iter()
+                .filter_map(|v| v.persistent_volume_claim);
+            named.map(|claim| claim.claim_name).collect::<Vec<_>>()
+        };
+        assert_eq!(claims(Stage::Plan), ["texts"]);
+        assert!(claims(Stage::Encode).is_empty());
     }
 
     #[test]

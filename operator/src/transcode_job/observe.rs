@@ -105,14 +105,9 @@ fn ready(gate: &StreamGate, shown: &str) -> GateSeen {
 }
 
 fn missing_claim(stores: &Stores, owner: &TranscodeJob) -> Option<String> {
-    let name = &owner
-        .spec
-        .source
-        .persistent_volume_claim
-        .as_ref()?
-        .claim_name;
+    let name = owner.spec.claim_name()?;
     let claim = ObjectRef::new(name).within(&owner.namespace()?);
-    stores.claims.get(&claim).is_none().then(|| name.clone())
+    stores.claims.get(&claim).is_none().then(|| name.to_owned())
 }
 
 fn jobs(stores: &Stores, owner: &TranscodeJob) -> BTreeMap<Stage, JobSeen> {

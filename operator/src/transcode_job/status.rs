@@ -133,6 +133,7 @@ pub fn plan(summary: PlanSummary) -> PlanStatus {
             .take(64)
             .map(String::from)
             .collect(),
+        notes: summary.notes.iter().take(8).map(|n| bounded(n)).collect(),
         engine: summary.engine.chars().take(256).collect(),
     }
 }

@@ -164,8 +164,7 @@ fn of_claim(
     name: &str,
 ) -> Vec<ObjectRef<TranscodeJob>> {
     let refers = |object: &TranscodeJob| {
-        let claim = object.spec.source.persistent_volume_claim.as_ref();
-        object.namespace() == namespace && claim.is_some_and(|c| c.claim_name == name)
+        object.namespace() == namespace && object.spec.claim_name() == Some(name)
     };
     unfinished(all, refers)
 }

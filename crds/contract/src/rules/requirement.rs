@@ -5,10 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AllowListRule, CallRule, Erc20Rule, Erc721Rule, Erc1155Rule, GateRule, MerkleRule, NativeRule,
-    OidcClaimRule, WebhookRule,
-};
+use super::{Check, GateRule};
 
 /// Most levels of rules that refer to rules, the lowest included.
 pub const MAX_DEPTH: usize = 5;
@@ -45,30 +42,6 @@ pub enum Test {
     Not(Box<Requirement>),
 }
 
-/// One thing that can be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Check {
-    /// An ERC-721 token.
-    Erc721(Erc721Rule),
-    /// An ERC-1155 token.
-    Erc1155(Erc1155Rule),
-    /// A balance of an ERC-20 token.
-    Erc20(Erc20Rule),
-    /// A balance of the chain's currency.
-    Native(NativeRule),
-    /// The answer of a view function.
-    Call(CallRule),
-    /// A list of wallets.
-    AllowList(AllowListRule),
-    /// A list of wallets by its hash.
-    Merkle(MerkleRule),
-    /// A claim of an OpenID provider.
-    OidcClaim(OidcClaimRule),
-    /// The answer of a service.
-    Webhook(WebhookRule),
-}
-
 /// Why a rule cannot be used. Contents that name it are refused; others are not concerned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
@@ -92,46 +65,6 @@ pub enum InvalidRule {
     TooLarge(String),
 }
 
-impl Check {
-    /// Name of the EVM chain that is asked; `None` when none is.
-    pub fn chain(&self) -> Option<&str> {
-        match self {
-            Check::Erc721(rule) => Some(&rule.chain),
-            Check::Erc1155(rule) => Some(&rule.chain),
-            Check::Erc20(rule) => Some(&rule.chain),
-            Check::Native(rule) => Some(&rule.chain),
-            Check::Call(rule) => Some(&rule.chain),
-            _ => None,
-        }
-    }
-
-    /// Address of the contract that is asked.
-    pub fn contract(&self) -> Option<&str> {
-        match self {
-            Check::Erc721(rule) => Some(&rule.contract),
-            Check::Erc1155(rule) => Some(&rule.contract),
-            Check::Erc20(rule) => Some(&rule.contract),
-            Check::Call(rule) => Some(&rule.contract),
-            _ => None,
-        }
-    }
-
-    /// The standard or the kind, in the words refusals use.
-    pub fn standard(&self) -> &'static str {
-        match self {
-            Check::Erc721(_) => "ERC-721",
-            Check::Erc1155(_) => "ERC-1155",
-            Check::Erc20(_) => "ERC-20",
-            Check::Native(_) => "native",
-            Check::Call(_) => "view call",
-            Check::AllowList(_) => "allow list",
-            Check::Merkle(_) => "Merkle proof",
-            Check::OidcClaim(_) => "OpenID claim",
-            Check::Webhook(_) => "webhook",
-        }
-    }
-}
-
 impl Requirement {
     /// Everything it looks at, in order.
     pub fn checks(&self) -> Vec<&Check> {
@@ -151,73 +84,8 @@ impl Requirement {
     /// Stable reason of a refusal, by what the rule tests.
     pub fn reason(&self) -> &'static str {
         match &self.test {
-            Test::Check(Check::Erc721(_) | Check::Erc1155(_) | Check::Erc20(_)) => "TokenRequired",
-            Test::Check(Check::OidcClaim(_)) => "ClaimRequired",
-            Test::Check(Check::Webhook(_)) => "WebhookRefused",
-            Test::Check(Check::Native(_)) => "BalanceRequired",
-            Test::Check(Check::Call(_)) => "ConditionRequired",
-            Test::Check(Check::AllowList(_)) => "NotOnAllowList",
-            Test::Check(Check::Merkle(_)) => "ProofRequired",
+            Test::Check(check) => check.reason(),
             Test::AllOf(_) | Test::AnyOf(_) | Test::Not(_) => "RequirementsNotMet",
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Check::Erc721(Erc721Rule {
-                chain,
-                contract,
-                token_id: None,
-            }) => {
-                write!(f, "a token of contract {contract} on chain {chain}")
-            }
-            Check::Erc721(Erc721Rule {
-                chain,
-                contract,
-                token_id: Some(id),
-            }) => {
-                write!(f, "token {id} of contract {contract} on chain {chain}")
-            }
-            Check::Erc1155(Erc1155Rule {
-                chain,
-                contract,
-                token_id,
-                minimum,
-            }) => {
-                write!(
-                    f,
-                    "{minimum} of token {token_id} of contract {contract} on chain {chain}"
-                )
-            }
-            Check::Erc20(Erc20Rule {
-                chain,
-                contract,
-                minimum,
-            }) => write!(
-                f,
-                "a balance of {minimum} (smallest units) at contract {contract} on chain {chain}"
-            ),
-            Check::Native(NativeRule { chain, minimum }) => {
-                write!(f, "a balance of {minimum} wei on chain {chain}")
-            }
-            Check::Call(CallRule {
-                chain,
-                contract,
-                function,
-                minimum,
-                ..
-            }) => write!(
-                f,
-                "an answer of at least {minimum} from {function} of contract {contract} on chain {chain}"
-            ),
-            Check::AllowList(_) => f.write_str("a place on its allow list"),
-            Check::Merkle(_) => f.write_str("a proof of a place on its list"),
-            Check::OidcClaim(OidcClaimRule {
-                provider, claim, ..
-            }) => write!(f, "a fitting {claim:?} at provider {provider}"),
-            Check::Webhook(_) => f.write_str("the consent of its service"),
         }
     }
 }
@@ -308,7 +176,7 @@ fn resolve(
     if let Some(of) = &rule.not {
         tests.push(Test::Not(Box::new(named(of)?)));
     }
-    let checks = checks(rule);
+    let checks = Check::all(rule);
     *leaves += checks.len();
     if *leaves > MAX_LEAVES {
         return Err(too_large());
@@ -328,25 +196,9 @@ fn resolve(
     }
 }
 
-fn checks(rule: &GateRule) -> Vec<Check> {
-    [
-        rule.erc721.clone().map(Check::Erc721),
-        rule.erc1155.clone().map(Check::Erc1155),
-        rule.erc20.clone().map(Check::Erc20),
-        rule.native.clone().map(Check::Native),
-        rule.call.clone().map(Check::Call),
-        rule.allow_list.clone().map(Check::AllowList),
-        rule.merkle.clone().map(Check::Merkle),
-        rule.oidc_claim.clone().map(Check::OidcClaim),
-        rule.webhook.clone().map(Check::Webhook),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::NativeRule;
     use super::*;
 
     fn leaf(name: &str) -> GateRule {

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use alloy_primitives::{Address, B256};
 
-use super::breaker::Breaker;
 use super::metrics::EndpointMetrics;
 use super::rpc::{Fault, Log, Outcome, Query, Rpc};
+use crate::adapters::endpoints::breaker::Breaker;
 use crate::ports::chain::Block;
 use crate::ports::chain::moves::Header;
 

@@ -1,5 +1,6 @@
-//! Transfers of tokens, read from the logs of a block.
-//! Source: ERC-20 and ERC-721 (`Transfer`), ERC-1155 (`TransferSingle`, `TransferBatch`).
+//! Transfers of tokens and delegations of vaults, read from the logs of a block.
+//! Source: ERC-20 and ERC-721 (`Transfer`), ERC-1155 (`TransferSingle`, `TransferBatch`),
+//! delegate.xyz's IDelegateRegistry, version 2.
 
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::{SolEvent, sol};
@@ -14,22 +15,33 @@ sol! {
     event Transfer(address indexed from, address indexed to, uint256 value);
     event TransferSingle(address indexed operator, address indexed from, address indexed to, uint256 id, uint256 value);
     event TransferBatch(address indexed operator, address indexed from, address indexed to, uint256[] ids, uint256[] values);
+    event DelegateAll(address indexed from, address indexed to, bytes32 rights, bool enable);
+    event DelegateContract(address indexed from, address indexed to, address indexed contract_, bytes32 rights, bool enable);
+    event DelegateERC721(address indexed from, address indexed to, address indexed contract_, uint256 tokenId, bytes32 rights, bool enable);
+    event DelegateERC20(address indexed from, address indexed to, address indexed contract_, bytes32 rights, uint256 amount);
+    event DelegateERC1155(address indexed from, address indexed to, address indexed contract_, uint256 tokenId, bytes32 rights, uint256 amount);
 }
 
-const TOPICS: [B256; 3] = [
+const TOPICS: [B256; 8] = [
     Transfer::SIGNATURE_HASH,
+    TransferSingle::SIGNATURE_HASH,
+    TransferBatch::SIGNATURE_HASH,
+    DelegateAll::SIGNATURE_HASH,
+    DelegateContract::SIGNATURE_HASH,
+    DelegateERC721::SIGNATURE_HASH,
+    DelegateERC20::SIGNATURE_HASH,
+    DelegateERC1155::SIGNATURE_HASH,
+];
+/// Logs that name an operator before the sides.
+const WITH_OPERATOR: [B256; 2] = [
     TransferSingle::SIGNATURE_HASH,
     TransferBatch::SIGNATURE_HASH,
 ];
 
-/// The two sides of a transfer. Contracts older than the standards put them behind the topics.
+/// The two sides: of a transfer, or vault and delegate. Contracts older than the standards put them behind the topics.
 fn sides(log: &Log) -> Option<(Address, Address)> {
     let first = *log.topics.first()?;
-    let at = if first == Transfer::SIGNATURE_HASH {
-        1
-    } else {
-        2
-    };
+    let at = 1 + usize::from(WITH_OPERATOR.contains(&first));
     if let (Some(from), Some(to)) = (log.topics.get(at), log.topics.get(at + 1)) {
         return Some((Address::from_word(*from), Address::from_word(*to)));
     }
@@ -108,6 +120,8 @@ mod tests {
             ),
             (vec![TOPICS[1], word(by), word(from), word(to)], Vec::new()),
             (vec![TOPICS[2], word(by), word(from), word(to)], Vec::new()),
+            (vec![TOPICS[3], word(from), word(to)], vec![0; 64]),
+            (vec![TOPICS[6], word(from), word(to), word(by)], vec![0; 64]),
             (
                 vec![TOPICS[0]],
                 [word(from).0, word(to).0, [0; 32]].concat(),

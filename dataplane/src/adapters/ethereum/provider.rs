@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::endpoint::Endpoint;
 use super::metrics::{ChainMetrics, Families};
 use super::rpc::{Fault, Outcome, Query, Rpc};
-use super::tally::{agreement, shared_height};
+use crate::adapters::endpoints::tally::{agreement, shared_height};
 use crate::ports::Source;
 use crate::ports::chain::{Block, ChainError};
 use crate::ports::clock::Clock;

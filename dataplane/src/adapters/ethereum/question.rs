@@ -1,9 +1,9 @@
 //! A check as a question to a chain, and what an answer to it means. Pure.
-//! Source: ERC-20, ERC-721, ERC-1155, Solidity contract ABI.
+//! Source: ERC-20, ERC-721, ERC-1155, Solidity contract ABI, delegate.xyz's IDelegateRegistry.
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolCall, sol};
-use streamgate_contract::rules::{CallRule, Check, number};
+use streamgate_contract::rules::{CallRule, Check, Delegated, Erc721Rule, number};
 
 use super::rpc::{Outcome, Query};
 use crate::ports::chain::ChainError;
@@ -15,6 +15,13 @@ mod erc {
     sol! {
         function balanceOf(address owner) external view returns (uint256 balance);
         function ownerOf(uint256 tokenId) external view returns (address owner);
+    }
+
+    sol! {
+        function checkDelegateForContract(address to, address from, address contract_, bytes32 rights) external view returns (bool valid);
+        function checkDelegateForERC721(address to, address from, address contract_, uint256 tokenId, bytes32 rights) external view returns (bool valid);
+        function checkDelegateForERC20(address to, address from, address contract_, bytes32 rights) external view returns (uint256 amount);
+        function checkDelegateForERC1155(address to, address from, address contract_, uint256 tokenId, bytes32 rights) external view returns (uint256 amount);
     }
 
     pub mod erc1155 {
@@ -85,8 +92,17 @@ impl Question {
                 let query = Query::Balance(owner);
                 return Ok(Self { query, wanted });
             }
-            Check::AllowList(_) | Check::Merkle(_) | Check::OidcClaim(_) | Check::Webhook(_) => {
-                return Err(invalid("no chain is asked for it".into()));
+            Check::Delegated(link) => {
+                let data = delegation(owner, link).map_err(invalid)?;
+                (data, amount(reach(&link.of))?)
+            }
+            Check::AllowList(_)
+            | Check::Merkle(_)
+            | Check::OidcClaim(_)
+            | Check::Webhook(_)
+            | Check::SplToken(_)
+            | Check::MetaplexNft(_) => {
+                return Err(invalid("no EVM chain is asked for it".into()));
             }
         };
         let to = contract(check.contract().unwrap_or_default()).map_err(invalid)?;
@@ -124,6 +140,63 @@ fn call(to: Address, data: Vec<u8>) -> Query {
         to: Some(to),
         data: data.into(),
     }
+}
+
+/// How much of what a vault holds must be delegated: as much as the check asks for, and a token
+/// that there is one of as a whole.
+fn reach(of: &Check) -> &str {
+    match of {
+        Check::Erc1155(rule) => &rule.minimum,
+        Check::Erc20(rule) => &rule.minimum,
+        _ => "1",
+    }
+}
+
+/// Asks the registry whether a vault lets `to` act for it, as far as the check reaches.
+fn delegation(to: Address, link: &Delegated) -> Result<Vec<u8>, String> {
+    let from = contract(&link.vault)?;
+    let contract_ = contract(link.of.contract().unwrap_or_default())?;
+    let rights: B256 = link.by.rights.parse().map_err(|_| "rights are 32 bytes")?;
+    let id = |text: &str| {
+        let word = number(text).map(U256::from_be_bytes);
+        word.ok_or_else(|| format!("{text:?} is no number of 256 bits"))
+    };
+    Ok(match &link.of {
+        Check::Erc721(Erc721Rule { token_id: None, .. }) => erc::checkDelegateForContractCall {
+            to,
+            from,
+            contract_,
+            rights,
+        }
+        .abi_encode(),
+        Check::Erc721(Erc721Rule {
+            token_id: Some(token),
+            ..
+        }) => erc::checkDelegateForERC721Call {
+            to,
+            from,
+            contract_,
+            tokenId: id(token)?,
+            rights,
+        }
+        .abi_encode(),
+        Check::Erc20(_) => erc::checkDelegateForERC20Call {
+            to,
+            from,
+            contract_,
+            rights,
+        }
+        .abi_encode(),
+        Check::Erc1155(rule) => erc::checkDelegateForERC1155Call {
+            to,
+            from,
+            contract_,
+            tokenId: id(&rule.token_id)?,
+            rights,
+        }
+        .abi_encode(),
+        _ => return Err("only tokens are delegated".into()),
+    })
 }
 
 fn call_data(rule: &CallRule, account: [u8; 20]) -> Result<Vec<u8>, String> {

@@ -1,20 +1,14 @@
-//! JSON-RPC 2.0 over HTTP. Errors leave out the endpoint's address, since providers put keys into
-//! it. Source: the Ethereum JSON-RPC specification, EIP-1474 (error codes), EIP-1898 (block by hash).
-
-use std::time::Duration;
+//! What is asked of an endpoint of an EVM chain. Source: the Ethereum JSON-RPC specification, EIP-1474 (error codes), EIP-1898 (block by hash).
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::adapters::endpoints::json_rpc::{Answer, JsonRpc, Refusal};
 use crate::ports::Source;
 use crate::ports::chain::Block;
 use crate::ports::chain::moves::Header;
 
-/// Longest wait for one answer; a viewer waits for it.
-const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest answer that is read.
-const MAX_BYTES: usize = 4 << 20;
 /// Gas a question may use: a hundred times what reading a balance costs.
 const GAS: u64 = 10_000_000;
 /// JSON-RPC error code of a call that the contract reverted.
@@ -69,20 +63,6 @@ pub(super) enum Outcome {
     Broke,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    result: Value,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    code: i64,
-    #[serde(default)]
-    message: String,
-}
-
 /// Does the endpoint lack the block?
 fn is_missing(refusal: &Refusal) -> bool {
     const MISSING: [&str; 5] = [
@@ -120,36 +100,16 @@ fn read_refusal(refusal: &Refusal) -> Result<Outcome, Fault> {
 
 /// The client.
 #[derive(Clone)]
-pub(super) struct Rpc(reqwest::Client);
+pub(super) struct Rpc(JsonRpc);
 
 impl Rpc {
     pub(super) fn new() -> Result<Self, Source> {
-        // Fails only when a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            // A key in the address goes to nobody else.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self(client))
+        Ok(Self(JsonRpc::new()?))
     }
 
     async fn request(&self, url: &str, method: &str, params: Value) -> Result<Answer, Fault> {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let failed = |error: reqwest::Error| Fault::Failed(error.without_url().into());
-        let mut response = self.0.post(url).json(&body).send().await.map_err(failed)?;
-        let status = response.status();
-        let mut text = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if text.len() + chunk.len() > MAX_BYTES {
-                return Err(Fault::Failed("the answer is too long".into()));
-            }
-            text.extend_from_slice(&chunk);
-        }
-        // Some providers put the error of a call behind a status of 4xx: the body decides.
-        serde_json::from_slice(&text).map_err(|_| {
-            Fault::Failed(format!("the answer, of status {status}, is no JSON-RPC").into())
-        })
+        let answer = self.0.request(url, method, params).await;
+        answer.map_err(Fault::Failed)
     }
 
     /// The result of a method; an error of any kind is a failure of the endpoint.

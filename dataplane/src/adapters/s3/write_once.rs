@@ -16,17 +16,17 @@ const PROBE: &str = "probe/write-once";
 /// Tries of a put that meets another one of the same key.
 const TRIES: usize = 5;
 
-/// Bytes of an object, and their SHA-256 when somebody has computed it.
+/// Bytes of an object, and their CRC-32C when somebody has computed it.
 #[derive(Clone)]
 pub(super) struct Payload {
     pub bytes: Bytes,
-    pub sha256: Option<[u8; 32]>,
+    pub crc32c: Option<u32>,
 }
 
 impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
-        let sha256 = None;
-        Self { bytes, sha256 }
+        let crc32c = None;
+        Self { bytes, crc32c }
     }
 }
 
@@ -122,11 +122,11 @@ impl S3 {
         let request = request
             .set_if_none_match(once.then(|| "*".to_owned()))
             .body(payload.bytes.into());
-        match payload.sha256 {
-            // The server checks the bytes against a header that is signed: a signature over the
-            // bytes, or another checksum, would say the same again.
-            Some(sha256) => {
-                let request = request.checksum_sha256(STANDARD.encode(sha256));
+        match payload.crc32c {
+            // The server checks the bytes against a header that is signed: a hash of them for the
+            // signature would find no fault that this does not.
+            Some(crc32c) => {
+                let request = request.checksum_crc32_c(STANDARD.encode(crc32c.to_be_bytes()));
                 let unsigned = request.customize().disable_payload_signing();
                 unsigned.send().await.map(drop)
             }

@@ -12,8 +12,13 @@ fn part(row: &Row) -> Result<UploadPart, CatalogError> {
     Ok(UploadPart {
         key: column(row, "key")?,
         bytes: unsigned(row, "bytes")?,
-        sha256: column(row, "sha256")?,
+        crc32c: crc32c(column(row, "crc32c")?)?,
     })
+}
+
+fn crc32c(stored: Option<i64>) -> Result<Option<u32>, CatalogError> {
+    let read = stored.map(u32::try_from).transpose();
+    read.map_err(failed("read the checksum of a part"))
 }
 
 /// A change that must have changed one row, or the upload has moved on.
@@ -40,7 +45,7 @@ pub async fn lock(
 
 impl Catalog {
     pub(super) async fn parts(&self, id: &UploadId) -> Result<Vec<UploadPart>, CatalogError> {
-        let sql = "SELECT key, bytes, sha256 FROM upload_parts WHERE upload = $1 ORDER BY part";
+        let sql = "SELECT key, bytes, crc32c FROM upload_parts WHERE upload = $1 ORDER BY part";
         let rows = sqlx::query(sql).bind(id.as_str());
         let rows = rows.fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("read an upload"))?;
@@ -72,7 +77,7 @@ async fn append(
     number: i64,
     part: &UploadPart,
 ) -> Result<(), CatalogError> {
-    let sql = "INSERT INTO upload_parts (upload, part, key, bytes, sha256)
+    let sql = "INSERT INTO upload_parts (upload, part, key, bytes, crc32c)
                SELECT id, $2, $3, $4, $5 FROM uploads WHERE id = $1
                AND $2 = (SELECT count(*) FROM upload_parts WHERE upload = $1)
                ON CONFLICT DO NOTHING";
@@ -81,7 +86,7 @@ async fn append(
         .bind(number)
         .bind(&part.key)
         .bind(signed(part.bytes)?)
-        .bind(part.sha256.as_deref());
+        .bind(part.crc32c.map(i64::from));
     let done = query.execute(&mut **tx).await;
     one_row(id, done.map_err(failed("append a part"))?.rows_affected())
 }
@@ -93,7 +98,7 @@ async fn replace(
     key: &str,
     part: &UploadPart,
 ) -> Result<(), CatalogError> {
-    let sql = "UPDATE upload_parts SET key = $3, bytes = $4, sha256 = $5
+    let sql = "UPDATE upload_parts SET key = $3, bytes = $4, crc32c = $5
                WHERE upload = $1 AND key = $2 AND bytes <= $4
                AND part = (SELECT max(part) FROM upload_parts WHERE upload = $1)";
     let query = sqlx::query(sql)
@@ -101,7 +106,7 @@ async fn replace(
         .bind(key)
         .bind(&part.key)
         .bind(signed(part.bytes)?)
-        .bind(part.sha256.as_deref());
+        .bind(part.crc32c.map(i64::from));
     let done = query.execute(&mut **tx).await;
     one_row(id, done.map_err(failed("replace a part"))?.rows_affected())
 }
@@ -136,9 +141,9 @@ pub async fn join(
                 "is not whole; send the rest first",
             ));
         }
-        let take = "INSERT INTO upload_parts (upload, part, key, bytes, sha256)
+        let take = "INSERT INTO upload_parts (upload, part, key, bytes, crc32c)
                     SELECT $1, part + (SELECT count(*) FROM upload_parts WHERE upload = $1),
-                        key, bytes, sha256
+                        key, bytes, crc32c
                     FROM upload_parts WHERE upload = $2";
         let take = sqlx::query(take).bind(id.as_str()).bind(piece.as_str());
         take.execute(&mut **tx)

@@ -68,8 +68,8 @@ pub struct UploadPart {
     pub key: String,
     /// Bytes.
     pub bytes: u64,
-    /// SHA-256 in hex; `None` for parts of versions that took none.
-    pub sha256: Option<String>,
+    /// CRC-32C of its bytes; `None` for parts of versions that took none.
+    pub crc32c: Option<u32>,
 }
 
 /// Where parts go.

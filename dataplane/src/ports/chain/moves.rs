@@ -14,14 +14,14 @@ pub struct Header {
     pub parent: [u8; 32],
 }
 
-/// A token that went from one account to another.
+/// A token that went from one account to another, or a vault that changed what it delegates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Move {
-    /// Contract of the token.
+    /// Contract of the token, or the registry.
     pub contract: [u8; 20],
-    /// Who had it; zeros when it was made.
+    /// Who had it, zeros when it was made; or the vault.
     pub from: [u8; 20],
-    /// Who has it; zeros when it is no more.
+    /// Who has it, zeros when it is no more; or the delegate.
     pub to: [u8; 20],
 }
 
@@ -35,7 +35,7 @@ pub trait Moves: Send + Sync {
     /// The block of this number as an endpoint sees it.
     async fn header(&self, chain: &str, endpoint: usize, number: u64)
     -> Result<Header, ChainError>;
-    /// What tokens of these contracts moved in the block with this hash.
+    /// What moved at these contracts in the block with this hash.
     async fn moves(
         &self,
         chain: &str,

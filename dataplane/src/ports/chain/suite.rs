@@ -18,6 +18,7 @@ pub fn rule(contract: &str, token: Option<&str>) -> Check {
         chain: CHAIN.into(),
         contract: contract.into(),
         token_id: token.map(Into::into),
+        through: None,
     })
 }
 

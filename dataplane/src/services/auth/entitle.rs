@@ -10,6 +10,7 @@ use super::proofs;
 use super::rules::{self, Access};
 use crate::ports::Source;
 use crate::ports::catalog::{CatalogError, Content};
+use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
 use crate::ports::identity::{Denied, Entitlements, Lease, Principal, Viewer};
 
@@ -100,6 +101,10 @@ impl Auth {
                 proofs::of(check).is_some_and(|proof| viewer.proven.contains(&proof))
             }
             Check::Webhook(_) => return None,
+            Check::SplToken(_) | Check::MetaplexNft(_) => match viewer.wallet {
+                Wallet::Solana(_) => return None,
+                _ => false,
+            },
             on_chain => {
                 // A contract is itself on its own chain only, and other accounts on none.
                 let chain = on_chain.chain().and_then(|name| self.chain.id(name))?;

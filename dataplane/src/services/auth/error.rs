@@ -85,6 +85,9 @@ pub enum AuthError {
     /// Something of a proof is no hash.
     #[error("a proof must be a list of at most 40 hashes, each 0x and 64 hex digits")]
     MalformedProof,
+    /// An account by which somebody wants to watch is written as none.
+    #[error("through must be a list of at most 4 accounts, each vault:0x… or erc721:0x…/ID")]
+    MalformedName,
     /// The content cannot be watched by whoever asks.
     #[error(transparent)]
     Denied(#[from] Denied),

@@ -10,6 +10,7 @@ use streamgate_contract::rules::{Check, Requirement};
 use super::Auth;
 use super::evaluate::{Answer, Finding};
 use super::revocations::{Key, is_logged};
+use super::through::{self, Named, Way};
 use crate::ports::chain::{Block, ChainError, Wallet};
 use crate::ports::clock::UnixSeconds;
 use crate::ports::hooks::HookError;
@@ -30,6 +31,11 @@ pub struct Said {
 }
 
 impl Said {
+    /// Is it so?
+    pub fn holds(&self) -> bool {
+        self.holds
+    }
+
     /// Until when it is believed. Counted from the question, so that no chain of caches makes it
     /// last longer.
     fn until(&self, lease_seconds: u64) -> UnixSeconds {
@@ -99,28 +105,78 @@ impl Examined {
     }
 }
 
-type Asked<'a> = BoxFuture<'a, Result<Said, Arc<Obstacle>>>;
+/// What an answer comes as.
+pub type Asked<'a> = BoxFuture<'a, Result<Said, Arc<Obstacle>>>;
+/// How it is asked: as it is remembered, or anew.
+pub type Ask = for<'a> fn(&'a Auth, Wallet, &'a Check) -> Asked<'a>;
 
 impl Auth {
     /// Finds out everything about the tests of a rule, asking chains by `ask`.
-    pub(super) async fn examine<'a>(
-        &'a self,
-        viewer: &'a Viewer,
-        required: &'a Requirement,
-        ask: fn(&'a Self, Wallet, &'a Check) -> Asked<'a>,
+    pub(super) async fn examine(
+        &self,
+        viewer: &Viewer,
+        required: &Requirement,
+        ask: Ask,
     ) -> Examined {
-        let one = |check: &'a Check| async move {
-            let found = match self.look(viewer, check) {
-                Some(finding) => (finding, Ok(None)),
-                None => match ask(self, viewer.wallet, check).await {
-                    Ok(said) => (self.read(said), Ok(said.block)),
-                    Err(error) => (Finding::OPEN, Err(error)),
-                },
-            };
-            (check.clone(), found)
+        let one = |check: &Check| {
+            let check = check.clone();
+            async move {
+                let found = match self.look(viewer, &check) {
+                    Some(finding) => (finding, Ok(None)),
+                    None => self.ask_all(viewer, &check, ask).await,
+                };
+                (check, found)
+            }
         };
         let found = join_all(required.checks().into_iter().map(one)).await;
         Examined(found.into_iter().collect())
+    }
+
+    /// What is true of the viewer, or of an account they named.
+    async fn ask_all(&self, viewer: &Viewer, check: &Check, ask: Ask) -> (Finding, Ground) {
+        let mut best = ask(self, viewer.wallet, check).await;
+        for way in self.ways(viewer, check) {
+            if best.as_ref().is_ok_and(|said| said.holds) {
+                break;
+            }
+            let through = self.ask_way(viewer.wallet, check, &way, ask).await;
+            // What cannot be found out stays so, unless another account holds it.
+            if best.is_ok() || through.as_ref().is_ok_and(|said| said.holds) {
+                best = through;
+            }
+        }
+        match best {
+            Ok(said) => (self.read(said), Ok(said.block)),
+            Err(error) => (Finding::OPEN, Err(error)),
+        }
+    }
+
+    /// Whether an account is the viewer's and holds what the check asks for. Either answer ends
+    /// both, so they need not be of one block.
+    async fn ask_way(
+        &self,
+        viewer: Wallet,
+        check: &Check,
+        way: &Way,
+        ask: Ask,
+    ) -> Result<Said, Arc<Obstacle>> {
+        let link = ask(self, viewer, &way.link).await?;
+        if !link.holds {
+            return Ok(link);
+        }
+        let held = ask(self, Wallet::of_key(way.account), check).await?;
+        Ok(Said {
+            asked: held.asked.min(link.asked),
+            ..held
+        })
+    }
+
+    /// The ways in which accounts that the viewer named may count.
+    pub(super) fn ways(&self, viewer: &Viewer, check: &Check) -> Vec<Way> {
+        let id = check.chain().and_then(|chain| self.chain.id(chain));
+        let named = viewer.proven.iter().filter_map(|name| name.parse().ok());
+        let of = |named: Named| id.map_or(Vec::new(), |id| through::ways(check, id, named));
+        named.take(through::MOST).flat_map(of).collect()
     }
 
     fn read(&self, said: Said) -> Finding {
@@ -203,6 +259,10 @@ impl Auth {
         if let Check::Webhook(rule) = check {
             let hooks = &self.outside.hooks;
             return Ok((hooks.admits(wallet, rule).await?, None));
+        }
+        if let (Wallet::Solana(owner), Some(_)) = (wallet, check.cluster()) {
+            let reading = self.outside.solana.read(owner, check).await?;
+            return Ok((reading.holds, Some(reading.block)));
         }
         let nowhere = || ChainError::UnknownChain(check.chain().unwrap_or_default().to_owned());
         let address = wallet.evm().ok_or_else(nowhere)?;

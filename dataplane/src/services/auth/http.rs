@@ -14,6 +14,7 @@ use serde_json::json;
 use streamgate_contract::ContentId;
 
 use super::error::AuthError;
+use super::through::{self, Named};
 use super::{Auth, Playback, Profile, merkle};
 use crate::error::{Kind, Problem};
 use crate::layers::authenticate::{PLAYBACK_COOKIE, session_token};
@@ -104,6 +105,22 @@ impl Proofs {
     }
 }
 
+/// Accounts by which a viewer wants to watch. A name adds an account to those that are asked
+/// about, and never changes which rule is checked.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct Names(Vec<String>);
+
+impl Names {
+    /// Their one text each.
+    fn read(&self) -> Result<Vec<String>, AuthError> {
+        let name = |text: &String| Some(text.parse::<Named>().ok()?.to_string());
+        let names: Option<Vec<String>> = self.0.iter().map(name).collect();
+        let names = names.filter(|names| names.len() <= through::MOST);
+        names.ok_or(AuthError::MalformedName)
+    }
+}
+
 /// RFC 3339 text of a time.
 fn rfc3339(time: UnixSeconds) -> Option<String> {
     Some(jiff::Timestamp::from_second(time).ok()?.to_string())
@@ -132,6 +149,8 @@ struct PlaybackRequest {
     content: ContentId,
     #[serde(default)]
     proofs: Proofs,
+    #[serde(default)]
+    through: Names,
     /// The handle comes as a cookie for the content's path alone, not in the URL.
     #[serde(default)]
     cookie: bool,
@@ -145,7 +164,8 @@ async fn playback(
 ) -> Result<Response, Problem> {
     let who = session(&auth, &headers).await?;
     let request = body(request)?;
-    let proven = request.proofs.roots(who.principal.wallet)?;
+    let mut proven = request.proofs.roots(who.principal.wallet)?;
+    proven.extend(request.through.read()?);
     let bound = Bindings::new(&auth.viewings).bound(&headers, &extensions);
     let content = &request.content;
     let playback = auth.bound_playback(&who, content, proven, bound).await?;
@@ -235,6 +255,7 @@ impl From<AuthError> for Problem {
             AuthError::Denied(denied) => denied.into(),
             AuthError::NotYours(_) => refused(Kind::Forbidden, "NotYours"),
             AuthError::MalformedProof => refused(Kind::Invalid, "MalformedProof"),
+            AuthError::MalformedName => refused(Kind::Invalid, "MalformedName"),
             AuthError::Key(_) | AuthError::Clock | AuthError::Hashing | AuthError::Catalog(_) => {
                 Problem::internal(&error)
             }

@@ -5,13 +5,16 @@ use std::fmt;
 
 use streamgate_contract::ContentId;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::rules::Check;
 
 use super::Auth;
 use super::error::AuthError;
 use super::proofs;
+use super::rules::{self, Access};
 use super::sessions::{Means, Profile};
+use super::through::Named;
 use crate::ports::clock::UnixSeconds;
-use crate::ports::identity::{Denied, Entitlements};
+use crate::ports::identity::{Denied, Entitlements, Viewer};
 use crate::tokens::{Circumstances, Token, Viewing};
 
 /// A way to watch.
@@ -46,7 +49,8 @@ fn end(plan: &Plan, pause_seconds: u64, now: UnixSeconds) -> UnixSeconds {
 impl Auth {
     /// Makes a handle for somebody who may watch the content now.
     /// `proven` are roots the wallet was proven to be in; they open nothing but rules that name
-    /// them, and neither does what its sign-in proved.
+    /// them, and neither does what its sign-in proved. Accounts the viewer names are among them;
+    /// what they are to the viewer is asked with every lease.
     pub async fn playback(
         &self,
         who: &Profile,
@@ -69,8 +73,9 @@ impl Auth {
         }
         proven.extend(who.proven.iter().cloned());
         let (wallet, session) = (who.principal.wallet, who.session.clone());
-        let viewer = self.viewer(wallet, session, self.wanted(proven));
+        let mut viewer = self.viewer(wallet, session, self.wanted(proven));
         self.entitle(&viewer, id).await?;
+        viewer.proven = self.borne_out(&viewer, id).await?;
         let output = self.catalog.playable_output(id).await?;
         let output = output.ok_or_else(|| Denied::NotPlayable(id.clone()))?;
         let plan = self.catalog.output(&output).await?.plan;
@@ -102,9 +107,42 @@ impl Auth {
     pub(super) fn wanted(&self, mut proven: Vec<String>) -> Vec<String> {
         let checks = self.rules.usable().flat_map(|r| r.checks());
         let named: HashSet<String> = checks.filter_map(proofs::of).collect();
-        proven.retain(|what| named.contains(what));
+        proven.retain(|what| named.contains(what) || what.parse::<Named>().is_ok());
         proven.sort_unstable();
         proven.dedup();
         proven
+    }
+
+    /// What was proven, and of the accounts the viewer named those that are theirs as far as the
+    /// content's rule goes: others need not ride in a handle, and take no place of their owner's.
+    async fn borne_out(&self, viewer: &Viewer, id: &ContentId) -> Result<Vec<String>, AuthError> {
+        let content = self.catalog.content(id).await?;
+        let guard = rules::guard(&content, &self.rules, self.default_rule.as_deref());
+        let checks = match guard {
+            Access::Holders(required) => required.checks(),
+            _ => Vec::new(),
+        };
+        let mut kept = Vec::new();
+        for what in &viewer.proven {
+            if what.parse::<Named>().is_err() || self.is_theirs(viewer, what, &checks).await {
+                kept.push(what.clone());
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn is_theirs(&self, viewer: &Viewer, name: &str, checks: &[&Check]) -> bool {
+        let named = Viewer {
+            proven: vec![name.to_owned()],
+            ..viewer.clone()
+        };
+        let ways = checks.iter().flat_map(|check| self.ways(&named, check));
+        for way in ways {
+            let link = self.remembered(viewer.wallet, &way.link).await;
+            if link.is_ok_and(|said| said.holds()) {
+                return true;
+            }
+        }
+        false
     }
 }

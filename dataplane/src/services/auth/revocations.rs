@@ -27,8 +27,13 @@ pub struct Key {
 }
 
 impl Key {
-    /// What a check of an account rests on; `None` when it rests on no chain.
+    /// What a check of an account rests on; `None` when it rests on no chain. A delegation is its
+    /// vault's: what others delegate to the same viewer ends nothing.
     pub fn of(check: &Check, account: [u8; 20]) -> Option<Self> {
+        let account = match check {
+            Check::Delegated(link) => address(&link.vault)?,
+            _ => account,
+        };
         let contract = match check.contract() {
             Some(text) => address(text)?,
             None => [0; 20],
@@ -51,7 +56,7 @@ pub fn address(text: &str) -> Option<[u8; 20]> {
 pub fn is_logged(check: &Check) -> bool {
     matches!(
         check,
-        Check::Erc721(_) | Check::Erc1155(_) | Check::Erc20(_)
+        Check::Erc721(_) | Check::Erc1155(_) | Check::Erc20(_) | Check::Delegated(_)
     )
 }
 

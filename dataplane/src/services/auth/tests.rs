@@ -12,5 +12,7 @@ mod replicas;
 mod revocation;
 mod sign_in;
 mod solana;
+mod solana_rules;
+mod through;
 mod trees;
 mod wallets;

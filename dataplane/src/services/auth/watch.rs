@@ -1,7 +1,7 @@
 //! Watches the chains of log-backed rules: every endpoint is followed by itself, and whatever any of
 //! them shows to have moved is asked anew, so one that hides a transfer hides nothing and one that
-//! invents some costs questions only. Rules without logs (view call, native, rebasing ERC-20) are
-//! asked anew with every lease.
+//! invents some costs questions only. Rules without logs (view call, native, rebasing ERC-20, Solana)
+//! are asked anew with every lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Auth;
 use super::revocations::{address, is_logged};
+use super::through::logged;
 use crate::ports::causes;
 use crate::ports::chain::ChainError;
 use crate::ports::chain::moves::Moves;
@@ -64,9 +65,10 @@ impl Auth {
         let mut found: BTreeMap<String, BTreeSet<[u8; 20]>> = BTreeMap::new();
         let checks = self.rules.usable().flat_map(|rule| rule.checks());
         for check in checks.filter(|check| is_logged(check)) {
-            let contract = check.contract().and_then(address);
-            if let (Some(chain), Some(contract)) = (check.chain(), contract) {
-                found.entry(chain.to_owned()).or_default().insert(contract);
+            let contracts = check.contract().into_iter().chain(logged(check));
+            if let Some(chain) = check.chain() {
+                let known = found.entry(chain.to_owned()).or_default();
+                known.extend(contracts.filter_map(address));
             }
         }
         found

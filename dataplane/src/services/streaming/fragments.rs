@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use moka::future::Cache;
 use streamgate_contract::plan::Media;
+use streamgate_contract::text::Slice;
 
 use super::error::StreamingError;
 use super::metrics::Metrics;
@@ -23,8 +24,37 @@ pub struct Fragment {
     pub bytes: u64,
     /// Bytes up to the end of its first fragment, if that is known.
     pub head: Option<u64>,
-    /// It is of an audio track.
-    pub audio: bool,
+    /// What kind of media it is.
+    pub kind: Kind,
+    /// Where it lies in its object, when it is not the whole of it.
+    part: Option<Slice>,
+    /// Bytes of its object.
+    object: u64,
+}
+
+/// Kinds of media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+    /// Text as WebVTT.
+    WebVtt,
+    /// Text in MP4.
+    Text,
+}
+
+impl Kind {
+    /// Media type of its segments.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Kind::Video => "video/mp4",
+            Kind::Audio => "audio/mp4",
+            Kind::WebVtt => "text/vtt",
+            Kind::Text => "application/mp4",
+        }
+    }
 }
 
 impl Fragment {
@@ -36,7 +66,12 @@ impl Fragment {
             sha256: segment.sha256.clone(),
             bytes: segment.bytes,
             head: segment.head_bytes,
-            audio: matches!(media, Media::Audio { .. }),
+            kind: match media {
+                Media::Video { .. } => Kind::Video,
+                Media::Audio { .. } => Kind::Audio,
+            },
+            part: None,
+            object: segment.bytes,
         }
     }
 
@@ -48,11 +83,40 @@ impl Fragment {
             sha256: segment.sha256.clone(),
             bytes: segment.bytes,
             head: None,
-            audio: false,
+            kind: Kind::Video,
+            part: None,
+            object: segment.bytes,
         }
     }
 
-    /// First digits of its hash, as its name has them.
+    /// A part of the object of a text track.
+    pub fn text(object: &Segment, part: Slice, kind: Kind) -> Self {
+        Self {
+            key: object.key.as_str().into(),
+            tag: format!("\"{}-{}-{}\"", object.sha256, part.0, part.1).into(),
+            sha256: object.sha256.clone(),
+            bytes: part.len(),
+            head: None,
+            kind,
+            part: Some(part),
+            object: object.bytes,
+        }
+    }
+
+    /// Its bytes of those of its object.
+    fn cut(&self, object: Bytes) -> Result<Bytes, StreamingError> {
+        let Some(part) = self.part else {
+            return Ok(object);
+        };
+        let bounds = usize::try_from(part.0)
+            .ok()
+            .zip(usize::try_from(part.1).ok());
+        let inside = bounds.filter(|(from, to)| from <= to && *to <= object.len());
+        let (from, to) = inside.ok_or_else(|| StreamingError::Corrupt(self.key.to_string()))?;
+        Ok(object.slice(from..to))
+    }
+
+    /// First digits of its object's hash, as its name has them.
     pub fn short(&self) -> &str {
         self.sha256.get(..HASH_DIGITS).unwrap_or(&self.sha256)
     }
@@ -84,7 +148,7 @@ impl Fragments {
             None => Box::pin(self.fetch(fragment)).await?,
         };
         self.metrics.fragment(fragment, read);
-        Ok(bytes)
+        fragment.cut(bytes)
     }
 
     /// From the store, once for all who wait; and whether it was read for this request.
@@ -103,7 +167,7 @@ impl Fragments {
         let failed = |error| Unreadable::Objects(Arc::new(error));
         let key = ObjectKey::parse(&fragment.key).map_err(failed)?;
         let bytes = self.objects.get(&key).await.map_err(failed)?;
-        match bytes.len() as u64 == fragment.bytes {
+        match bytes.len() as u64 == fragment.object {
             true => Ok(bytes),
             false => Err(Unreadable::Corrupt(key)),
         }

@@ -209,11 +209,7 @@ async fn fragment(
 ) -> Result<Response, Problem> {
     let name = FileName::parse(file).map_err(|_| StreamingError::NoSuchFile)?;
     let fragment = streaming.fragment(pass, track, name).await?;
-    let kind = if fragment.audio {
-        "audio/mp4"
-    } else {
-        "video/mp4"
-    };
+    let kind = fragment.kind.media_type();
     object(streaming, pass, &fragment, kind, request).await
 }
 

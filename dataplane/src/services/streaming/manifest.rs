@@ -9,6 +9,9 @@ use streamgate_contract::plan::{Media, Ratio, TrackPlan};
 use super::playlist::{language, rate, target_duration};
 use super::view::{TrackView, View};
 
+mod tiles;
+mod words;
+
 /// Segments and init segments by their place; see [`super::FileName`].
 const TEMPLATE: &str = r#"startNumber="0" initialization="$RepresentationID$/init.mp4" media="$RepresentationID$/$Number%06d$.m4s""#;
 /// How often a player asks again while the output grows, in seconds.
@@ -41,6 +44,9 @@ pub fn mpd(view: &View) -> Option<String> {
     for (index, group) in groups(view).into_iter().enumerate() {
         adaptation_set(&mut text, index, &group, (playable, peak, view.protected));
     }
+    let next = groups(view).len();
+    words::adaptation_sets(&mut text, view, next, playable);
+    tiles::adaptation_set(&mut text, view);
     text += "</Period>\n</MPD>\n";
     Some(text)
 }

@@ -6,7 +6,7 @@ use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
 use super::admission::Pass;
 use super::error::StreamingError;
-use super::fragments::Fragment;
+use super::fragments::{Fragment, Kind};
 use crate::ports::identity::Denied;
 
 /// The families, bound to their labels.
@@ -18,6 +18,7 @@ pub struct Metrics {
     misses: IntCounter,
     video: IntCounter,
     audio: IntCounter,
+    text: IntCounter,
 }
 
 fn family(
@@ -50,6 +51,7 @@ impl Metrics {
             misses: cache.with_label_values(&["miss"]),
             video: bytes.with_label_values(&["video"]),
             audio: bytes.with_label_values(&["audio"]),
+            text: bytes.with_label_values(&["text"]),
         })
     }
 
@@ -64,11 +66,11 @@ impl Metrics {
     }
 
     pub fn fragment(&self, fragment: &Fragment, read: bool) {
-        let (cache, media) = match (read, fragment.audio) {
-            (true, true) => (&self.misses, &self.audio),
-            (true, false) => (&self.misses, &self.video),
-            (false, true) => (&self.hits, &self.audio),
-            (false, false) => (&self.hits, &self.video),
+        let cache = if read { &self.misses } else { &self.hits };
+        let media = match fragment.kind {
+            Kind::Video => &self.video,
+            Kind::Audio => &self.audio,
+            Kind::WebVtt | Kind::Text => &self.text,
         };
         cache.inc();
         media.inc_by(fragment.bytes);

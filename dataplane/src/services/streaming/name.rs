@@ -1,5 +1,6 @@
-//! Names of the files of a track: `init-{h}.mp4` and `{number:06}-{h}.m4s`, as HLS lists them, and
-//! `init.mp4` and `{number:06}.m4s`, as DASH counts them. A name has one form.
+//! Names of the files of a track: `init-{h}.mp4`, `{number:06}-{h}.m4s` and, of text,
+//! `{number:06}-{h}.vtt`, as HLS lists them, and the same without `-{h}`, as DASH counts them. A name
+//! has one form.
 
 /// Digits of a hash in a name.
 pub const HASH_DIGITS: usize = 16;
@@ -13,6 +14,8 @@ pub struct FileName<'a> {
     pub number: Option<u32>,
     /// First digits of its SHA-256; `None` in a name that only says the place.
     pub hash: Option<&'a str>,
+    /// It is WebVTT.
+    pub webvtt: bool,
 }
 
 /// A text that is no such name.
@@ -37,10 +40,14 @@ impl<'a> FileName<'a> {
         }
         let number = match (number, extension) {
             ("init", "mp4") => None,
-            (number, "m4s") => Some(canonical(number).ok_or(NoFileName)?),
+            (number, "m4s" | "vtt") => Some(canonical(number).ok_or(NoFileName)?),
             _ => return Err(NoFileName),
         };
-        Ok(Self { number, hash })
+        Ok(Self {
+            number,
+            hash,
+            webvtt: extension == "vtt",
+        })
     }
 }
 
@@ -71,11 +78,17 @@ mod tests {
         );
         assert!(FileName::parse("99999999999.m4s").is_err());
         assert_eq!((init.number, init.hash), (None, None));
+        let text = FileName::parse("000003-0123456789abcdef.vtt").unwrap();
+        assert_eq!(
+            (text.number, text.webvtt, counted.webvtt),
+            (Some(3), true, false)
+        );
         for wrong in [
             "",
             "12.m4s",
             "000012.mp4",
             "init.m4s",
+            "init.vtt",
             "-.m4s",
             "000012-.m4s",
             "000012-0123456789abcdef.mp4",

@@ -13,8 +13,10 @@ mod iframes;
 mod keys;
 pub(super) mod rate;
 mod sound;
+mod words;
 
 pub use iframes::iframes;
+pub use words::playlist as text;
 
 /// Version of the format: fragmented MP4 with EXT-X-MAP.
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
@@ -37,13 +39,21 @@ pub fn master(view: &View) -> Option<String> {
     for group in &groups {
         text += &group.lines(video.is_empty());
     }
+    text += &words::lines(view);
+    let more = words::of_variants(view);
     if video.is_empty() {
-        text.extend(groups.iter().map(|group| sound_variant(group, measured)));
+        let lines = groups
+            .iter()
+            .map(|group| sound_variant(group, measured, &more));
+        text.extend(lines);
         return Some(text);
     }
     let silent = groups.is_empty().then_some(None);
     for group in silent.into_iter().chain(groups.iter().map(Some)) {
-        text.extend(video.iter().map(|track| variant(track, group, measured)));
+        let lines = video
+            .iter()
+            .map(|track| variant(track, group, measured, &more));
+        text.extend(lines);
     }
     for track in video.iter().filter(|_| whole) {
         text += &iframes::stream_line(view, track, target, RANGE);
@@ -71,8 +81,9 @@ fn rates(sum: impl Fn(&dyn Fn(&TrackView) -> u64) -> u64, target: Option<u64>) -
     }
 }
 
-/// One rung with one group of sound. A variant's rate is that of its video with the dearest sound.
-fn variant(track: &TrackView, group: Option<&Group>, target: Option<u64>) -> String {
+/// One rung with one group of sound; `more` is the same for every variant. A variant's rate is that of
+/// its video with the dearest sound.
+fn variant(track: &TrackView, group: Option<&Group>, target: Option<u64>, more: &str) -> String {
     let Media::Video {
         width,
         height,
@@ -92,19 +103,19 @@ fn variant(track: &TrackView, group: Option<&Group>, target: Option<u64>) -> Str
     let group = group.map(|group| format!(",AUDIO=\"{}\"", group.id));
     format!(
         "#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",RESOLUTION={width}x{height},\
-         FRAME-RATE={rate},VIDEO-RANGE={RANGE}{}\n{id}.m3u8\n",
+         FRAME-RATE={rate},VIDEO-RANGE={RANGE}{}{more}\n{id}.m3u8\n",
         group.unwrap_or_default()
     )
 }
 
 /// A group of an output without pictures; the list of the variant is that of its default.
-fn sound_variant(group: &Group, target: Option<u64>) -> String {
+fn sound_variant(group: &Group, target: Option<u64>, more: &str) -> String {
     let Some(default) = group.members.first() else {
         return String::new();
     };
     let rates = rates(|rate| group.most(rate), target);
     let (id, codecs, uri) = (&group.id, group.codecs().join(","), &default.track.plan.id);
-    format!("#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",AUDIO=\"{id}\"\n{uri}.m3u8\n")
+    format!("#EXT-X-STREAM-INF:{rates},CODECS=\"{codecs}\",AUDIO=\"{id}\"{more}\n{uri}.m3u8\n")
 }
 
 /// A ratio with three decimals, rounded.

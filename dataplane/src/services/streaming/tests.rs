@@ -13,3 +13,4 @@ mod revoked;
 mod segments;
 mod slow;
 mod stills;
+mod words;

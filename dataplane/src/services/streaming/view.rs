@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 use streamgate_contract::encryption::{ContentKey, Protected, Scheme};
-use streamgate_contract::plan::{Media, TrackPlan};
+use streamgate_contract::plan::{Media, Plan, TrackPlan};
 use streamgate_contract::stills::{Still, Tiles};
+use streamgate_contract::text::TextPlan;
 use streamgate_contract::{OutputId, TrackId};
 
 use super::error::StreamingError;
 use super::fragments::Fragment;
 use super::name::FileName;
 use super::page::Once;
+use super::text::TextView;
 use crate::ports::catalog::{Catalog, CatalogError, Segment};
 use crate::ports::clock::{Clock, UnixSeconds};
 
@@ -20,7 +22,38 @@ use crate::ports::clock::{Clock, UnixSeconds};
 const MAX_SEGMENTS: u64 = 250_000;
 
 /// What of a plan a view is made of.
-type Plans = (Vec<TrackPlan>, Option<Protected>, Option<Tiles>);
+struct Plans {
+    tracks: Vec<TrackPlan>,
+    text: Vec<TextPlan>,
+    captions: bool,
+    protected: Option<Protected>,
+    tiles: Option<Tiles>,
+}
+
+impl Plans {
+    /// Those of a view that was made before.
+    fn of(view: &View) -> Self {
+        Self {
+            tracks: view.tracks.iter().map(|t| t.plan.clone()).collect(),
+            text: view.texts.iter().map(|t| t.plan.clone()).collect(),
+            captions: view.captions,
+            protected: view.protected,
+            tiles: view.tiles,
+        }
+    }
+}
+
+impl From<Plan> for Plans {
+    fn from(plan: Plan) -> Self {
+        Self {
+            tracks: plan.tracks,
+            text: plan.text,
+            captions: plan.captions,
+            protected: plan.protected,
+            tiles: plan.stills.map(|stills| stills.tiles),
+        }
+    }
+}
 
 /// A track and what of it is committed.
 #[derive(Debug)]
@@ -42,6 +75,10 @@ pub struct TrackView {
 pub struct View {
     /// Video tallest first, then audio.
     pub tracks: Vec<TrackView>,
+    /// Subtitles and captions.
+    pub texts: Vec<TextView>,
+    /// Captions ride in the pictures.
+    pub captions: bool,
     /// How it is encrypted, if it is.
     pub protected: Option<Protected>,
     /// How the storyboard is divided, if there is one.
@@ -122,6 +159,8 @@ impl View {
             storyboard: still(Still::Storyboard),
             tile_list: Once::default(),
             tracks,
+            texts: Vec::new(),
+            captions: false,
             protected: None,
             master: Once::default(),
             manifest: Once::default(),
@@ -132,6 +171,16 @@ impl View {
     /// The same view of an output that is encrypted, or not.
     pub fn protected(self, protected: Option<Protected>) -> Self {
         Self { protected, ..self }
+    }
+
+    /// The same view of an output with text; `captions` ride in its pictures.
+    pub fn worded(self, plans: Vec<TextPlan>, committed: &[Segment], captions: bool) -> Self {
+        let texts = plans.into_iter().map(|plan| TextView::new(plan, committed));
+        Self {
+            texts: texts.collect(),
+            captions,
+            ..self
+        }
     }
 
     /// The same view of an output with a storyboard, or without.
@@ -157,13 +206,22 @@ impl View {
         self.tracks.iter().find(|t| t.plan.id == *id)
     }
 
-    /// Everything is committed: nothing will ever change.
-    pub fn is_whole(&self) -> bool {
-        self.tracks.iter().all(TrackView::is_whole)
+    /// The text track of this name.
+    pub fn text(&self, id: &TrackId) -> Option<&TextView> {
+        self.texts.iter().find(|t| t.plan.id == *id)
     }
 
-    /// Segments that every track has; a track that ends early holds nobody up.
+    /// Everything is committed: nothing will ever change.
+    pub fn is_whole(&self) -> bool {
+        self.tracks.iter().all(TrackView::is_whole) && self.texts.iter().all(TextView::is_there)
+    }
+
+    /// Segments that every track has; a track that ends early holds nobody up. Text is made before
+    /// anything else: until it is there nothing is, for a list once read is not read again.
     pub fn playable(&self) -> usize {
+        if !self.texts.iter().all(TextView::is_there) {
+            return 0;
+        }
         let longest = self.tracks.iter().map(|t| t.segments.len()).max();
         let unfinished = self.tracks.iter().filter(|t| !t.is_whole());
         let shortest = unfinished.map(TrackView::run).min();
@@ -172,7 +230,14 @@ impl View {
 
     /// A committed file of a track.
     pub fn find(&self, track: &str, name: FileName) -> Option<Arc<Fragment>> {
+        let text = self.texts.iter().find(|t| t.plan.id.as_str() == track);
+        if let Some(text) = text {
+            return text.find(name);
+        }
         let track = self.tracks.iter().find(|t| t.plan.id.as_str() == track)?;
+        if name.webvtt {
+            return None;
+        }
         let fragment = match name.number {
             None => track.init.as_ref(),
             Some(number) => track.segments.get(number as usize)?.as_ref(),
@@ -183,7 +248,9 @@ impl View {
 
     fn weight(&self) -> u32 {
         let segments: usize = self.tracks.iter().map(|t| t.segments.len() + 1).sum();
-        u32::try_from(segments).unwrap_or(u32::MAX)
+        // Two places of pieces weigh less than a segment.
+        let text: usize = self.texts.iter().map(|t| t.plan.vtt.len() / 4 + 1).sum();
+        u32::try_from(segments + text).unwrap_or(u32::MAX)
     }
 }
 
@@ -215,8 +282,7 @@ impl Views {
             Some(view) if usable(&view) => return Ok(view),
             Some(view) => {
                 self.known.invalidate(output).await;
-                let plans = view.tracks.iter().map(|t| t.plan.clone()).collect();
-                Some((plans, view.protected, view.tiles))
+                Some(Plans::of(&view))
             }
             None => None,
         };
@@ -232,18 +298,15 @@ impl Views {
         plans: Option<Plans>,
         now: UnixSeconds,
     ) -> Result<Arc<View>, CatalogError> {
-        let (plans, protected, tiles) = match plans {
+        let plans = match plans {
             Some(plans) => plans,
-            None => {
-                let plan = self.catalog.output(output).await?.plan;
-                let tiles = plan.stills.map(|stills| stills.tiles);
-                (plan.tracks, plan.protected, tiles)
-            }
+            None => self.catalog.output(output).await?.plan.into(),
         };
         let committed = self.catalog.segments(output).await?;
-        let view = View::new(plans, &committed, now)
-            .protected(protected)
-            .tiled(tiles);
+        let view = View::new(plans.tracks, &committed, now)
+            .worded(plans.text, &committed, plans.captions)
+            .protected(plans.protected)
+            .tiled(plans.tiles);
         Ok(Arc::new(view))
     }
 

@@ -8,12 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Most bytes of one body that are on their way, and so lost when the process is killed.
-pub const WINDOW_BYTES: usize = 8 << 20;
-/// Most bytes of a part, and of a buffer: one half of the window fills while the other is stored.
-pub const PART_BYTES: usize = WINDOW_BYTES / 2;
+/// Most bytes of a part, and of a buffer.
+pub const PART_BYTES: usize = 4 << 20;
+/// Most bytes that the HTTP stack holds of a body and nobody has taken yet: what it has read and what
+/// it hands over.
+const READ_AHEAD_BYTES: usize = 256 << 10;
+/// Most bytes that arrive for one part. Whatever of a body is on its way, and so lost when the process is
+/// killed, is no more than a part.
+pub const FRESH_BYTES: usize = PART_BYTES - READ_AHEAD_BYTES;
 /// Buffers of a process.
-pub const BUFFERS: usize = 6;
+pub const BUFFERS: usize = 5;
 
 /// The buffers.
 pub struct Buffers {
@@ -43,6 +47,7 @@ impl Buffers {
         let bytes = self.free().pop();
         Buffer {
             bytes: bytes.unwrap_or_else(|| BytesMut::with_capacity(PART_BYTES)),
+            old: 0,
             place: Place {
                 buffers: self.clone(),
                 permit: place,
@@ -106,6 +111,8 @@ impl Place {
 /// A buffer that is being filled.
 pub struct Buffer {
     bytes: BytesMut,
+    /// Bytes that were stored before.
+    old: usize,
     place: Place,
 }
 
@@ -120,7 +127,15 @@ impl Deref for Buffer {
 impl Buffer {
     /// Bytes that fit.
     pub fn room(&self) -> usize {
-        PART_BYTES.saturating_sub(self.bytes.len())
+        let fresh = self.bytes.len() - self.old;
+        let of_part = PART_BYTES.saturating_sub(self.bytes.len());
+        of_part.min(FRESH_BYTES.saturating_sub(fresh))
+    }
+
+    /// Begins with bytes that are stored already.
+    pub fn begin_with(&mut self, bytes: &[u8]) {
+        self.extend(bytes);
+        self.old = self.bytes.len();
     }
 
     /// Adds bytes that fit.
@@ -160,6 +175,10 @@ mod tests {
         place.reuse(bytes);
         let again = buffers.take().await;
         assert_eq!((again.as_ptr(), again.len()), (at, 0));
+        let mut two = two;
+        assert_eq!(two.room(), FRESH_BYTES);
+        two.begin_with(&[0; READ_AHEAD_BYTES + 1]);
+        assert_eq!(two.room(), FRESH_BYTES - 1, "a part holds what it holds");
         let (held, place) = two.freeze();
         let copy = held.clone();
         place.reuse(held);

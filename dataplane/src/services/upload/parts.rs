@@ -1,19 +1,19 @@
-//! The parts of one body: the one that fills, those on their way to the store, and those that wait
-//! there for the body's checksum.
+//! The parts of one body: the one that fills, the one on its way to the store, and those that wait there
+//! for the body's checksum.
 
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
+use crc_fast::{CrcAlgorithm, Digest};
 use streamgate_contract::names;
 
 use super::buffers::Buffer;
 use super::error::UploadError;
 use super::media::{self, Verdict};
 use super::receive::{Ports, Progress, REWRITE_BELOW};
-use super::stores::{self, Stored, Stores, remove};
+use super::stores::{Stored, Stores, remove};
 use crate::ports::catalog::CatalogError;
 use crate::ports::catalog::uploads::{Place, Upload, UploadKind, UploadPart};
-use crate::ports::objects::ObjectKey;
+use crate::ports::objects::{ObjectKey, ObjectsError};
 
 /// The parts of one body.
 pub struct Parts<'a> {
@@ -36,7 +36,7 @@ struct Filling {
     number: u32,
     /// The shorter part it continues, whose bytes it begins with.
     replaces: Option<UploadPart>,
-    sha256: Sha256,
+    crc32c: Digest,
     since: Instant,
     /// The upload begins with it, and nobody has looked yet whether that is media.
     unjudged: bool,
@@ -80,12 +80,13 @@ impl<'a> Parts<'a> {
 
     /// Begins a part in `buffer`.
     pub async fn begin(&mut self, mut buffer: Buffer) -> Result<(), UploadError> {
-        let mut sha256 = Sha256::new();
+        let mut crc32c = Digest::new(CrcAlgorithm::Crc32Iscsi);
         let replaces = self.short_last_part().cloned();
         if let Some(last) = &replaces {
             let bytes = self.on.objects.get(&ObjectKey::parse(&last.key)?).await?;
-            sha256.update(&bytes);
-            buffer.extend(&bytes);
+            crc32c.update(&bytes);
+            intact(last, sum(&crc32c))?;
+            buffer.begin_with(&bytes);
         }
         let number = self.next - u32::from(replaces.is_some());
         self.next = number + 1;
@@ -93,7 +94,7 @@ impl<'a> Parts<'a> {
             buffer,
             number,
             replaces,
-            sha256,
+            crc32c,
             since: Instant::now(),
             unjudged: number == 0 && self.upload.kind == UploadKind::Whole,
         });
@@ -113,11 +114,11 @@ impl<'a> Parts<'a> {
             return Ok(());
         };
         part.buffer.extend(bytes);
-        part.sha256.update(bytes);
+        part.crc32c.update(bytes);
         part.judge()
     }
 
-    /// Sends the part that fills to the store, and does not wait for it unless there are many.
+    /// Sends the part that fills to the store, and does not wait for it, but for the one before.
     pub async fn send(&mut self) -> Result<(), UploadError> {
         let Some(part) = self.filling.take() else {
             return Ok(());
@@ -127,42 +128,44 @@ impl<'a> Parts<'a> {
             return Ok(());
         }
         let bytes = part.buffer.len() as u64;
-        while self.stores.len() >= stores::MOST {
-            self.settle_oldest().await?;
-        }
+        self.settle_stored().await?;
         let key = names::upload_part_key(&self.upload.id, part.number, rand::random());
-        let sha256: [u8; 32] = part.sha256.finalize().into();
+        let crc32c = sum(&part.crc32c);
         let stored = Stored {
             object: ObjectKey::parse(&key)?,
             part: UploadPart {
                 key,
                 bytes,
-                sha256: Some(hex::encode(sha256)),
+                crc32c: Some(crc32c),
             },
             replaces: part.replaces,
         };
         let (bytes, place) = part.buffer.freeze();
-        self.stores.begin(stored, bytes, sha256, place);
+        self.stores.begin(stored, bytes, crc32c, place);
         Ok(())
     }
 
-    /// Waits for the oldest part under way; for ever when there is none. May be given up and called
-    /// again.
-    pub async fn oldest(&mut self) -> Result<Stored, UploadError> {
-        self.stores.oldest().await
+    /// Is a part under way?
+    pub fn storing(&self) -> bool {
+        !self.stores.is_empty()
     }
 
-    /// Sends the part that fills, however short, and waits for all that are under way.
+    /// Waits for the part under way, for ever when there is none. May be given up and called again.
+    pub async fn stored(&mut self) -> Result<Stored, UploadError> {
+        self.stores.done().await
+    }
+
+    /// Sends the part that fills, however short, and waits for it.
     pub async fn flush(&mut self) -> Result<(), UploadError> {
         self.send().await?;
-        while !self.stores.is_empty() {
-            self.settle_oldest().await?;
-        }
-        Ok(())
+        self.settle_stored().await
     }
 
-    async fn settle_oldest(&mut self) -> Result<(), UploadError> {
-        let stored = self.stores.oldest().await?;
+    async fn settle_stored(&mut self) -> Result<(), UploadError> {
+        if !self.storing() {
+            return Ok(());
+        }
+        let stored = self.stores.done().await?;
         self.settle(stored).await
     }
 
@@ -241,5 +244,23 @@ impl Filling {
             Verdict::Unclear => Ok(()),
             Verdict::Other => Err(UploadError::NotMedia),
         }
+    }
+}
+
+fn sum(digest: &Digest) -> u32 {
+    // A sum of 32 bits, in a wider number.
+    digest.finalize() as u32
+}
+
+/// The store must give what it was given.
+fn intact(part: &UploadPart, crc32c: u32) -> Result<(), UploadError> {
+    match part.crc32c {
+        Some(stored) if stored != crc32c => Err(ObjectsError::Unavailable {
+            action: "read",
+            key: part.key.clone(),
+            source: "its bytes are not those that were stored".into(),
+        }
+        .into()),
+        _ => Ok(()),
     }
 }

@@ -6,6 +6,9 @@
 //! storing it anew with more bytes and letting the catalog exchange the two. So no byte is lost at
 //! a cut, and however small the bodies are, an upload has at most one part per `REWRITE_BELOW`.
 //!
+//! While a part is on its way no byte is taken: the sender's next bytes wait in the buffers of the
+//! system, so a process that is killed loses no more than one part of a body.
+//!
 //! A body with a checksum is all or nothing: its parts are stored as they come, and get their rows
 //! together when the checksum is right.
 
@@ -213,14 +216,14 @@ impl<'a> Receiver<'a> {
         body: &mut Body,
         stopping: &CancellationToken,
     ) -> Result<Event, UploadError> {
-        let hungry = !self.hand.is_empty();
+        let (hungry, storing) = (!self.hand.is_empty(), self.parts.storing());
         let event = tokio::select! {
             biased;
             () = stopping.cancelled() => Event::Stopping,
             release = self.turn.asked() => Event::Asked(release),
-            stored = self.parts.oldest() => Event::Stored(stored?),
-            buffer = self.on.buffers.take(), if hungry => Event::Room(buffer),
-            frame = tokio::time::timeout(PAUSE, body.bytes.next()), if !hungry => match frame {
+            stored = self.parts.stored() => Event::Stored(stored?),
+            buffer = self.on.buffers.take(), if hungry && !storing => Event::Room(buffer),
+            frame = tokio::time::timeout(PAUSE, body.bytes.next()), if !hungry && !storing => match frame {
                 Ok(Some(Ok(bytes))) => Event::Bytes(bytes),
                 Ok(None) => Event::End,
                 Ok(Some(Err(_))) => Event::Cut,

@@ -1,19 +1,15 @@
-//! Parts on their way to the store, in order: while they go there, the next one fills. A part's row
-//! is written when its object is durable and every part before it has its row.
+//! The part on its way to the store. Its row is written when its object is durable; until then the body
+//! waits, and what its sender goes on sending waits in the buffers of the system.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::buffers::{PART_BYTES, Place, WINDOW_BYTES};
+use super::buffers::Place;
 use super::error::UploadError;
 use crate::ports::catalog::UploadPart;
 use crate::ports::objects::{ObjectKey, Objects, ObjectsError};
-
-/// Parts of one body that may be under way at once, besides the one that fills.
-pub const MOST: usize = WINDOW_BYTES / PART_BYTES - 1;
 
 /// A part that is under way.
 struct Store {
@@ -31,12 +27,12 @@ pub struct Stored {
     pub replaces: Option<UploadPart>,
 }
 
-/// Parts that are under way.
+/// The part that is under way, if one is.
 pub struct Stores {
     objects: Arc<dyn Objects>,
-    under_way: VecDeque<Store>,
-    /// Objects of parts that failed; they may be there all the same.
-    failed: Vec<ObjectKey>,
+    under_way: Option<Store>,
+    /// The object of a part that failed; it may be there all the same.
+    failed: Option<ObjectKey>,
 }
 
 impl Stores {
@@ -44,59 +40,54 @@ impl Stores {
     pub fn new(objects: Arc<dyn Objects>) -> Self {
         Self {
             objects,
-            under_way: VecDeque::with_capacity(MOST),
-            failed: Vec::new(),
+            under_way: None,
+            failed: None,
         }
-    }
-
-    /// Parts under way.
-    pub fn len(&self) -> usize {
-        self.under_way.len()
     }
 
     /// Is there nothing under way?
     pub fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
+        self.under_way.is_none()
     }
 
-    /// Sends a part to the store. Its memory goes back when it is there.
-    pub fn begin(&mut self, stored: Stored, bytes: Bytes, sha256: [u8; 32], place: Place) {
+    /// Sends a part to the store, when there is none under way. Its memory goes back when it is there.
+    pub fn begin(&mut self, stored: Stored, bytes: Bytes, crc32c: u32, place: Place) {
         let (objects, key) = (self.objects.clone(), stored.object.clone());
         let task = tokio::spawn(async move {
             // Nobody else can know the key: an object that is there already is this put, tried
             // twice.
-            let put = objects.put_hashed(&key, bytes.clone(), sha256).await;
+            let put = objects.put_summed(&key, bytes.clone(), crc32c).await;
             place.reuse(bytes);
             put.map(drop)
         });
-        self.under_way.push_back(Store { stored, task });
+        self.under_way = Some(Store { stored, task });
     }
 
-    /// Waits for the oldest; must not be empty. May be given up and called again.
-    pub async fn oldest(&mut self) -> Result<Stored, UploadError> {
-        let Some(oldest) = self.under_way.front_mut() else {
+    /// Waits for the part under way, for ever when there is none. May be given up and called again.
+    pub async fn done(&mut self) -> Result<Stored, UploadError> {
+        let Some(store) = &mut self.under_way else {
             return std::future::pending().await;
         };
-        let done = (&mut oldest.task).await;
-        let stored = self.under_way.pop_front().map(|store| store.stored);
+        let done = (&mut store.task).await;
+        let stored = self.under_way.take().map(|store| store.stored);
         let stored = stored.ok_or(UploadError::Cut)?;
         let error = match done {
             Ok(Ok(())) => return Ok(stored),
             Ok(Err(error)) => error.into(),
             Err(died) => UploadError::Died(died),
         };
-        self.failed.push(stored.object);
+        self.failed = Some(stored.object);
         Err(error)
     }
 
-    /// Waits for all and removes their objects.
+    /// Waits for it and removes its object.
     pub async fn abandon(&mut self) {
-        while let Some(Store { stored, task }) = self.under_way.pop_front() {
+        if let Some(Store { stored, task }) = self.under_way.take() {
             // Whatever became of it.
             let _ = task.await;
-            self.failed.push(stored.object);
+            self.failed = Some(stored.object);
         }
-        for object in std::mem::take(&mut self.failed) {
+        if let Some(object) = self.failed.take() {
             remove(&*self.objects, &object).await;
         }
     }

@@ -46,6 +46,7 @@ async fn world() -> World {
         chain: "local".into(),
         contract: format!("0x{}", "72".repeat(20)),
         token_id: None,
+        through: None,
     };
     let rule = |name: &str| GateRule {
         name: name.into(),
@@ -291,7 +292,7 @@ async fn a_crash_before_completion_is_made_good() {
         let part = UploadPart {
             key,
             bytes: 10,
-            sha256: None,
+            crc32c: None,
         };
         let place = Place {
             turn: 0,

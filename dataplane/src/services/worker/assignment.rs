@@ -8,7 +8,9 @@ use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;
 use streamgate_contract::profiles::{self, Profile};
 use streamgate_contract::renditions::Rendition;
+use streamgate_contract::text::{SideFile, TextTraits};
 use streamgate_crds::TranscodeJobSpec;
+use streamgate_crds::transcode_job::Subtitles;
 
 use super::Worker;
 use super::admit::Task;
@@ -55,8 +57,13 @@ impl Worker {
         task: &Task,
         order: Order,
     ) -> Result<Assignment, WorkerError> {
+        let subtitles = match order {
+            Order::Plan { .. } => subtitle_paths(&task.job.spec),
+            Order::Encode { .. } => Vec::new(),
+        };
         Ok(Assignment {
             order,
+            subtitles,
             source: self.source(task).await?,
             protection: self.protection(task).await?,
         })
@@ -190,8 +197,29 @@ fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest
         grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
         renditions,
         audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
+        subtitles: spec.subtitles.iter().flatten().map(side_file).collect(),
         limits: gate.limits.clone(),
     })
+}
+
+/// A file with subtitles as the engine hears of it.
+fn side_file(file: &Subtitles) -> SideFile {
+    SideFile {
+        language: file.language.clone(),
+        label: file.label.clone(),
+        traits: TextTraits {
+            default: file.default,
+            forced: file.forced,
+            hearing_impaired: file.hearing_impaired,
+        },
+    }
+}
+
+/// Where the files of [`plan_request`] are, in the same order.
+fn subtitle_paths(spec: &TranscodeJobSpec) -> Vec<String> {
+    let files = spec.subtitles.iter().flatten();
+    let paths = files.map(|file| file.source.persistent_volume_claim.path.clone());
+    paths.collect()
 }
 
 /// Refuses codecs that the wanted encryption does not know, before anything is decoded.
@@ -254,6 +282,25 @@ mod tests {
         let refused = request(json!({"profile": "x"})).unwrap_err().to_string();
         assert!(refused.contains("standard, vp9"), "{refused}");
         assert!(refused.contains("small"), "{refused}");
+    }
+
+    #[test]
+    fn subtitles_are_told_to_the_engine_and_their_paths_to_the_courier() {
+        let file = json!({"language": "de", "label": "Deutsch", "forced": true,
+            "source": {"persistentVolumeClaim": {"claimName": "c", "path": "film.de.srt"}}});
+        let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
+        spec["subtitles"] = json!([file]);
+        let spec: TranscodeJobSpec = serde_json::from_value(spec).unwrap();
+        let request = plan_request(&testing::config().transcode, &spec).unwrap();
+        assert_eq!(subtitle_paths(&spec), ["film.de.srt"]);
+        let [told] = &request.subtitles[..] else {
+            panic!("{request:?}")
+        };
+        assert_eq!(
+            (told.language.as_str(), told.label.as_deref()),
+            ("de", Some("Deutsch"))
+        );
+        assert!(told.traits.forced && !told.traits.default);
     }
 
     #[test]

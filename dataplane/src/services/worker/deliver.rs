@@ -201,13 +201,14 @@ fn name(object: &Object) -> String {
     match object {
         Object::Init { track } => format!("the init segment of {track}"),
         Object::Segment { track, number } => format!("segment {number} of {track}"),
+        Object::Text { track } => format!("the text of {track}"),
         Object::Still { still } => format!("the {}", still.name()),
     }
 }
 
 fn segment(ask: CommitRequest) -> Segment {
     let (track, number) = match ask.object {
-        Object::Init { track } => (track, None),
+        Object::Init { track } | Object::Text { track } => (track, None),
         Object::Segment { track, number } => (track, Some(number)),
         Object::Still { still } => (still.track(), None),
     };

@@ -94,6 +94,7 @@ fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
         profile: None,
         renditions: None,
         audio: None,
+        subtitles: None,
         grid: None,
         encryption: None,
         parallelism: None,

@@ -6,6 +6,7 @@ use streamgate_contract::job_files::MAX_SEGMENT_BYTES;
 use streamgate_contract::names::{self, JobPod, Step};
 use streamgate_contract::plan::{Grid, Media, Plan, SpanWork, TrackPlan};
 use streamgate_contract::stills::Stills;
+use streamgate_contract::text::TextPlan;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::progress::estimate::{Lane, Shape};
@@ -22,6 +23,14 @@ pub(super) struct Planned {
     grid: Grid,
     shape: Shape,
     stills: Option<Stills>,
+    text: Vec<Text>,
+}
+
+#[derive(Clone, Debug)]
+struct Text {
+    id: TrackId,
+    sha256: String,
+    bytes: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +61,7 @@ impl Planned {
             grid: plan.grid,
             shape: shape(plan),
             stills: plan.stills.clone(),
+            text: plan.text.iter().map(text).collect(),
         }
     }
 
@@ -70,10 +80,10 @@ impl Planned {
             (Step::Encode, Object::Segment { track, number }) => {
                 self.span(track, *number) == Some(pod.index)
             }
+            (Step::Plan, Object::Text { track }) => self.text(track).is_some(),
             (Step::Plan, Object::Still { .. }) => self.stills.is_some(),
-            (Step::Encode, Object::Init { .. } | Object::Still { .. }) | (Step::Publish, _) => {
-                false
-            }
+            (Step::Encode, Object::Init { .. } | Object::Text { .. } | Object::Still { .. })
+            | (Step::Publish, _) => false,
         }
     }
 
@@ -83,6 +93,9 @@ impl Planned {
             Object::Init { track } => self
                 .track(track)
                 .is_some_and(|t| t.init_bytes == bytes && t.init_sha256 == sha256),
+            Object::Text { track } => self
+                .text(track)
+                .is_some_and(|t| t.bytes == bytes && t.sha256 == sha256),
             Object::Segment { .. } => (1..=MAX_SEGMENT_BYTES).contains(&bytes),
             Object::Still { still } => self.stills.as_ref().is_some_and(|stills| {
                 let said = stills.plan(*still);
@@ -98,6 +111,7 @@ impl Planned {
             Object::Segment { track, number } => {
                 names::segment_key(&self.content, &self.output, track, *number, sha256)
             }
+            Object::Text { track } => names::text_key(&self.content, &self.output, track, sha256),
             Object::Still { still } => {
                 names::still_key(&self.content, &self.output, *still, sha256)
             }
@@ -133,8 +147,20 @@ impl Planned {
         self.spans.iter().position(makes).map(count)
     }
 
+    fn text(&self, id: &TrackId) -> Option<&Text> {
+        self.text.iter().find(|text| text.id == *id)
+    }
+
     fn track(&self, id: &TrackId) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == *id)
+    }
+}
+
+fn text(plan: &TextPlan) -> Text {
+    Text {
+        id: plan.id.clone(),
+        sha256: plan.sha256.clone(),
+        bytes: plan.bytes,
     }
 }
 

@@ -3,8 +3,8 @@
 use mp4_atom::{
     Ac3, Ac3SpecificBox, Audio, Av01, Av1c, Avc1, Avcc, Codec, Colr, Decode, Dinf, Dops, Dref,
     DrefEntry, Eac3, Ec3SpecificBox, Edts, Elst, ElstEntry, Encode, Esds, FourCC, Ftyp, Hdlr, Hvc1,
-    Hvcc, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex, Mvhd, Opus, Smhd, Stbl, Stsd, Tkhd, Trak, Trex, Url,
-    Visual, Vmhd, Vp09, VpcC,
+    Hvcc, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex, Mvhd, Nmhd, Opus, PlainText, Smhd, Stbl, Stsd, Tkhd,
+    Trak, Trex, Url, Visual, Vmhd, Vp09, VpcC, VttC, Wvtt,
     esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig},
 };
 use streamgate_contract::plan::Colour;
@@ -90,6 +90,25 @@ pub fn audio(init: &AudioInit) -> Result<Vec<u8>, EngineError> {
         }),
     };
     file(init.rate, b"soun", init.language, tkhd, minf, Some(edts))
+}
+
+/// The init segment of a text track in a language of ISO 639-2.
+pub fn text(timescale: u32, language: &str) -> Result<Vec<u8>, EngineError> {
+    let entry = Wvtt {
+        plaintext: PlainText {
+            data_reference_index: 1,
+        },
+        config: VttC {
+            config: "WEBVTT".into(),
+        },
+        label: None,
+        btrt: None,
+    };
+    let minf = Minf {
+        nmhd: Some(Nmhd::default()),
+        ..media_information(Codec::Wvtt(entry))
+    };
+    file(timescale, b"text", language, track_header(), minf, None)
 }
 
 fn small(n: u32) -> u16 {

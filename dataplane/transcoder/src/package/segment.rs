@@ -42,6 +42,11 @@ pub fn audio(number: u32, start: u64, samples: &[Sample]) -> Result<Vec<u8>, Eng
     Ok(bytes)
 }
 
+/// A text segment: one fragment of samples each of which can be shown by itself.
+pub fn text(number: u32, start: u64, samples: &[Sample]) -> Result<Vec<u8>, EngineError> {
+    audio(number, start, samples)
+}
+
 fn head() -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::new();
     let styp = Styp {

@@ -74,6 +74,34 @@ pub fn bcp47(said: &str) -> String {
     }
 }
 
+/// A tag as it is said, if it looks like one; `und` for others.
+pub fn plain(said: &str) -> String {
+    let part = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    let tag = said.len() <= 35 && said.split('-').all(part);
+    if tag {
+        said.to_owned()
+    } else {
+        "und".to_owned()
+    }
+}
+
+/// The code of three letters for boxes, which know no others; `und` where there is none.
+pub fn three_letters(tag: &str) -> String {
+    let first = tag
+        .split('-')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let long = SHORT.iter().find(|(_, short)| *short == first);
+    match long {
+        Some((long, _)) => (*long).to_owned(),
+        None if first.len() == 3 && first.bytes().all(|b| b.is_ascii_lowercase()) => first,
+        None => "und".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +120,20 @@ mod tests {
         ];
         for (said, expected) in table {
             assert_eq!(bcp47(said), expected);
+        }
+    }
+
+    #[test]
+    fn tags_stay_and_boxes_get_three_letters() {
+        for (said, tag, letters) in [
+            ("pt-BR", "pt-BR", "por"),
+            ("en", "en", "eng"),
+            ("gsw", "gsw", "gsw"),
+            ("x y", "und", "und"),
+            ("", "und", "und"),
+        ] {
+            assert_eq!(plain(said), tag);
+            assert_eq!(three_letters(&plain(said)), letters);
         }
     }
 }

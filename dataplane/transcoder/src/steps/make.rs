@@ -1,6 +1,8 @@
 //! Makes a plan out of a scan: grid, ladder, tracks with their init segments, spans with their
 //! bytes. Encoders are opened with the real settings, so the init segments are the true ones.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 use streamgate_contract::ids::TrackId;
 use streamgate_contract::knobs;
@@ -17,19 +19,20 @@ use crate::plan::ladder::{Rung, ladder};
 use crate::plan::timeline::timeline;
 use crate::probe::Scan;
 use crate::source::Source;
-use crate::{audio, engine, package, stills};
+use crate::{audio, engine, package, stills, text};
 
 /// A plan without its stills, and the init segments of its tracks, in order.
 pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) inits: Vec<Vec<u8>>,
+    pub(super) text: Vec<text::Made>,
 }
 
 pub(super) fn plan(
     source: &Source,
     scan: Scan,
     request: &PlanRequest,
-    outbox: &Outbox,
+    (work, outbox): (&Path, &Outbox),
 ) -> Result<Made, EngineError> {
     refuse_unmet(request)?;
     let facts = &scan.facts;
@@ -47,10 +50,14 @@ pub(super) fn plan(
         spans: Vec::new(),
         protected: outbox.protected(),
         stills: None,
+        text: Vec::new(),
+        captions: false,
+        notes: Vec::new(),
     };
     plan.spans = ranges::spans(source, &scan, &plan)?;
     let inits = sealed(&mut plan, inits, outbox)?;
-    Ok(Made { plan, inits })
+    let text = text::tracks(work, &request.subtitles, &scan.text, &mut plan)?;
+    Ok(Made { plan, inits, text })
 }
 
 /// Stills of an output in the clear: an encrypted one would show in them what it keeps shut. A source

@@ -133,6 +133,57 @@ pub fn peak(file: &Path) -> f64 {
     rest.split(' ').next().unwrap().parse().unwrap()
 }
 
+/// When the pictures of a file begin, in milliseconds of its own clock.
+pub fn first_picture(file: &Path) -> u64 {
+    let arguments = ["-v", "error", "-select_streams", "v:0", "-show_entries"];
+    let arguments = [&arguments[..], &["stream=start_time", "-of", "csv=p=0"]].concat();
+    let seconds: f64 = command("ffprobe", &arguments, file).trim().parse().unwrap();
+    (seconds * 1_000.0).round() as u64
+}
+
+/// Cues of a text stream as FFmpeg reads them: start and end in milliseconds, and text without tags.
+pub fn cues(input: &[&str], map: &str) -> Vec<(u64, u64, String)> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error"])
+        .args(input)
+        .args(["-map", map, "-f", "webvtt", "-"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    read_cues(std::str::from_utf8(&output.stdout).unwrap())
+}
+
+/// Cues of a WebVTT file, the words alone.
+pub fn read_cues(text: &str) -> Vec<(u64, u64, String)> {
+    let blocks = text.trim_end().split("\n\n");
+    let cue = |block: &str| {
+        let (times, words) = block.split_once('\n')?;
+        let (start, end) = times.split_once(" --> ")?;
+        let end = end.split(' ').next()?;
+        let mut plain = String::new();
+        let mut tag = false;
+        for c in words.chars() {
+            match c {
+                '<' => tag = true,
+                '>' if tag => tag = false,
+                c if !tag => plain.push(c),
+                _ => {}
+            }
+        }
+        let lines: Vec<&str> = plain.lines().map(str::trim).collect();
+        let words = lines.join("\n").replace("&amp;", "&");
+        Some((milliseconds(start), milliseconds(end), words))
+    };
+    blocks.filter_map(cue).collect()
+}
+
+fn milliseconds(time: &str) -> u64 {
+    let (rest, fraction) = time.split_once('.').unwrap();
+    let add = |sum: u64, part: &str| sum * 60 + part.parse::<u64>().unwrap();
+    rest.split(':').fold(0, add) * 1_000 + fraction.parse::<u64>().unwrap()
+}
+
 /// Captions that ride in the pictures (CEA-608), as SubRip.
 pub fn captions(file: &Path) -> String {
     let output = Command::new("ffmpeg")

@@ -15,3 +15,4 @@ mod refusals;
 mod resume;
 mod sealed;
 mod stills;
+mod text;

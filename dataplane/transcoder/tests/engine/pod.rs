@@ -63,6 +63,7 @@ pub fn plan_order(grid: GridSettings) -> Order {
             grid,
             renditions: standard(),
             audio: AudioSettings::default(),
+            subtitles: Vec::new(),
             limits: SourceLimits::default(),
         },
         committed: Vec::new(),
@@ -117,8 +118,22 @@ pub fn run_with(
     environment: impl IntoIterator<Item = (&'static str, &'static str)>,
 ) -> Ended {
     let work = tempfile::tempdir().unwrap();
-    lay_down(work.path(), order, source);
-    let mut child = command(work.path()).envs(environment).spawn().unwrap();
+    in_folder(work.path(), order, source, environment)
+}
+
+/// The same in a folder where something lies already.
+pub fn run_in(work: &Path, order: &Order, source: &Path) -> Ended {
+    in_folder(work, order, source, [])
+}
+
+fn in_folder(
+    work: &Path,
+    order: &Order,
+    source: &Path,
+    environment: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Ended {
+    lay_down(work, order, source);
+    let mut child = command(work).envs(environment).spawn().unwrap();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -128,18 +143,18 @@ pub fn run_with(
             began.elapsed() < Duration::from_secs(180),
             "the engine hangs"
         );
-        if events(work.path()).contains(&Event::Done) {
-            fs::write(work.path().join(COMMITTED), "").unwrap();
+        if events(work).contains(&Event::Done) {
+            fs::write(work.join(COMMITTED), "").unwrap();
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    let message = fs::read_to_string(work.path().join("termination")).unwrap_or_default();
+    let message = fs::read_to_string(work.join("termination")).unwrap_or_default();
     Ended {
         // A signal is no code.
         code: status.code().unwrap_or(-1),
         message: Termination::from_message(&message),
-        files: files(&work.path().join(OUT)),
-        events: events(work.path()),
+        files: files(&work.join(OUT)),
+        events: events(work),
     }
 }
 

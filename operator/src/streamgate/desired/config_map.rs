@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use streamgate_contract::config::{
     Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, OpenIdProvider, People, RoleConfig,
-    Storage, Transcode,
+    SolanaCluster, Storage, Transcode,
 };
 use streamgate_contract::plan::SourceLimits;
-use streamgate_crds::stream_gate::{OidcProvider, S3Storage};
+use streamgate_crds::stream_gate::{self, OidcProvider, S3Storage};
 
 use super::metadata;
 use crate::streamgate::validate::{self, ValidatedGate};
@@ -41,6 +41,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             path: format!("{DATA_DIR}/catalog.sqlite"),
         },
         chains: chains(gate),
+        solana: gate.spec.solana.iter().map(cluster).collect(),
         webhooks: spec.webhooks.clone(),
         rules: spec.rules.clone(),
         default_rule: spec.default_rule.clone(),
@@ -113,6 +114,18 @@ fn chains(gate: &ValidatedGate) -> Vec<Chain> {
             max_age_seconds: chain.max_age_seconds.into(),
         })
         .collect()
+}
+
+fn cluster(cluster: &stream_gate::SolanaCluster) -> SolanaCluster {
+    SolanaCluster {
+        name: cluster.name.clone(),
+        rpc_urls: cluster.rpc_urls.clone(),
+        // At most 8, so it fits.
+        quorum: cluster.quorum as usize,
+        genesis_hash: cluster.genesis_hash.clone(),
+        commitment: cluster.commitment,
+        max_age_seconds: cluster.max_age_seconds.into(),
+    }
 }
 
 fn provider(provider: &OidcProvider) -> OpenIdProvider {

@@ -20,6 +20,13 @@ pub fn check(rules: &[GateRule], problems: &mut Problems) {
                 "is more than 256 bits hold: write a smaller number",
             );
         }
+        if let Some(rule) = &rule.spl_token {
+            problems.unless(
+                rule.minimum.parse::<u64>().is_ok(),
+                &format!("{field}.splToken.minimum"),
+                "is more than 64 bits hold: write a smaller number",
+            );
+        }
         if let Some(Err(detail)) = rule.call.as_ref().map(arguments) {
             let detail = format!("{detail}: write one argument of the right form for each type");
             problems.add(format!("{field}.call.arguments"), detail);

@@ -77,6 +77,7 @@ fn planned(spans: u32) -> JobSeen {
         segments: 30,
         duration_milliseconds: 24_000,
         tracks: vec!["v720".parse().unwrap()],
+        notes: Vec::new(),
         engine: "engine 1".into(),
     };
     JobSeen {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use streamgate_contract::ContentId;
 use streamgate_contract::rules::{Requirement, Test};
 
-use super::{Body, Proofs, body, secret, session, wallet};
+use super::{Body, Names, Proofs, body, secret, session, wallet};
 use crate::error::{Kind, Problem, required};
 use crate::services::auth::{Auth, DryRun};
 
@@ -21,6 +21,8 @@ pub(super) struct Request {
     wallet: String,
     #[serde(default)]
     proofs: Proofs,
+    #[serde(default)]
+    through: Names,
 }
 
 /// `POST /api/v1/contents/{id}/admission`.
@@ -35,7 +37,8 @@ pub(super) async fn dry_run(
     let Path(id) = id.map_err(unknown)?;
     let request = body(request)?;
     let wallet = wallet(&request.wallet)?;
-    let proven = request.proofs.roots(wallet)?;
+    let mut proven = request.proofs.roots(wallet)?;
+    proven.extend(request.through.read()?);
     let run = auth.dry_run(&who, &id, wallet, proven).await?;
     let rule = run.rule.as_ref().map(|(rule, _)| shown(&run, rule));
     Ok(secret(json!({

@@ -132,6 +132,31 @@ async fn no_request_chooses_or_weakens_what_is_checked() {
             "{body}"
         );
     }
+    let vault = format!("vault:0x{}", "11".repeat(20));
+    for (names, status, reason) in [
+        (json!([vault]), 403, "TokenRequired"),
+        (
+            json!([format!("erc721:{CONTRACT}/7")]),
+            403,
+            "TokenRequired",
+        ),
+        (json!(vec![vault.clone(); 5]), 400, "MalformedName"),
+        (json!([CONTRACT]), 400, "MalformedName"),
+        (
+            json!(["vault:0x0000000000000000000000000000000000000000"]),
+            400,
+            "MalformedName",
+        ),
+        (json!(vault), 400, "InvalidBody"),
+    ] {
+        let body = json!({"content": "holders", "through": names});
+        let (got, said) = json_of(post(&url, "/api/v1/playback", Some(&token), &body).await).await;
+        assert_eq!(
+            (got.as_u16(), &said["reason"]),
+            (status, &json!(reason)),
+            "{body}"
+        );
+    }
     let nodes = |n: usize| vec![format!("0x{}", "11".repeat(32)); n];
     let proofs = [
         (json!([nodes(3)]), 403, "TokenRequired"),

@@ -14,6 +14,9 @@ struct PlaybackRequest {
     content: String,
     /// Proofs of places on lists: nodes of a Merkle tree, from the leaf's sibling up.
     proofs: Option<Vec<Vec<String>>>,
+    /// Accounts to watch by where the rule lets them count, four at most: `vault:0x…` for a vault that
+    /// delegates to the wallet, `erc721:0x…/ID` for the account of a token it holds.
+    through: Option<Vec<String>>,
     /// The handle comes as a cookie for the content's path, not in the URL.
     cookie: Option<bool>,
 }
@@ -41,6 +44,8 @@ struct AdmissionRequest {
     wallet: String,
     /// Proofs of places on lists.
     proofs: Option<Vec<Vec<String>>>,
+    /// Accounts it names, as with `POST /api/v1/playback`.
+    through: Option<Vec<String>>,
 }
 
 #[derive(ToSchema)]

@@ -3,7 +3,8 @@
 use streamgate_contract::renditions::VideoCodec;
 
 use super::*;
-use crate::services::streaming::playlist::fixtures::{all, protected, tracks};
+use crate::services::streaming::playlist::fixtures::{all, committed, protected, texts, tracks};
+use streamgate_contract::stills::{Still, Tiles};
 
 const STATIC: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT4S" type="static" mediaPresentationDuration="PT24.000000S">
@@ -87,4 +88,55 @@ fn rungs_on_one_grid_are_one_choice_and_each_language_is_another() {
     plans[2].starts[1] += 1;
     let text = mpd(&View::new(plans.clone(), &all(&plans), 0)).unwrap();
     assert_eq!(text.matches("<AdaptationSet ").count(), 4, "another grid");
+}
+
+#[test]
+fn text_is_a_choice_of_its_own_on_the_grid_of_the_pictures() {
+    let mut plans = texts();
+    plans[1].label = "<Deutsch> & mehr".into();
+    let objects = plans
+        .iter()
+        .map(|t| committed(t.id.as_str(), None, t.bytes));
+    let committed: Vec<_> = all(&tracks()).into_iter().chain(objects).collect();
+    let view = View::new(tracks(), &committed, 0).worded(plans, &committed, false);
+    let text = mpd(&view).unwrap();
+    let set = r#"<AdaptationSet id="2" contentType="text" mimeType="application/mp4" lang="en" segmentAlignment="true" startWithSAP="1">
+<Label>English</Label>
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+<SegmentTemplate timescale="12800" startNumber="0" initialization="$RepresentationID$/init.mp4" media="$RepresentationID$/$Number%06d$.m4s">
+<SegmentTimeline><S t="0" d="51200" r="5"/></SegmentTimeline>
+</SegmentTemplate>
+<Representation id="s-en" codecs="wvtt" bandwidth="60"/>
+</AdaptationSet>
+"#;
+    assert!(text.contains(set), "{text}");
+    assert!(text.contains("<Label>&lt;Deutsch&gt; &amp; mehr</Label>"));
+    assert!(text.contains(r#"value="forced-subtitle"/>"#));
+}
+
+#[test]
+fn the_storyboard_is_one_image_of_tiles() {
+    let still = committed(Still::Storyboard.track().as_str(), None, 23_000);
+    let mut committed = all(&tracks());
+    committed.push(still);
+    let tiles = Tiles {
+        count: 23,
+        columns: 10,
+        width: 160,
+        height: 90,
+        milliseconds: 1_000,
+    };
+    let view = |committed: &[_]| View::new(tracks(), committed, 0).tiled(Some(tiles));
+    let text = mpd(&view(&committed)).unwrap();
+    let set = r#"<AdaptationSet id="1000" contentType="image" mimeType="image/jpeg">
+<SegmentTemplate timescale="1000" duration="30000" startNumber="0" media="storyboard.jpg"/>
+<Representation id="storyboard" bandwidth="6134" width="1600" height="270">
+<EssentialProperty schemeIdUri="http://dashif.org/guidelines/thumbnail_tile" value="10x3"/>
+</Representation>
+</AdaptationSet>
+"#;
+    assert!(text.contains(set), "{text}");
+    committed.retain(|s| s.number != Some(5));
+    assert!(!mpd(&view(&committed)).unwrap().contains("storyboard"));
 }

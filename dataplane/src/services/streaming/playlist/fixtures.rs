@@ -2,6 +2,7 @@
 
 use streamgate_contract::encryption::{Hex16, Protected, Scheme};
 use streamgate_contract::plan::TrackPlan;
+use streamgate_contract::text::{Slice, TextPlan, TextTraits};
 
 use crate::ports::catalog::{Segment, suite};
 
@@ -41,4 +42,35 @@ pub fn tracks() -> Vec<TrackPlan> {
     let cuts = [0, 188, 375, 563, 750, 938, 1_125];
     tracks[1].starts = cuts.map(|frames| frames * 1_024).to_vec();
     tracks
+}
+
+/// Two text tracks of the same 6 segments: one that is shown, and one that is forced and for those who
+/// do not hear.
+pub fn texts() -> Vec<TextPlan> {
+    let text = |id: &str, language: &str, label: &str, traits| TextPlan {
+        id: id.parse().unwrap(),
+        sha256: HASH.repeat(4),
+        bytes: 300,
+        language: language.into(),
+        label: label.into(),
+        traits,
+        captions: false,
+        cues: 1,
+        vtt: (0..6).map(|n| Slice(10 * n, 10 * n + 10)).collect(),
+        init: Slice(60, 100),
+        fragments: (0..6).map(|n| Slice(100 + 30 * n, 130 + 30 * n)).collect(),
+    };
+    let shown = TextTraits {
+        default: true,
+        ..TextTraits::default()
+    };
+    let forced = TextTraits {
+        default: false,
+        forced: true,
+        hearing_impaired: true,
+    };
+    vec![
+        text("s-en", "en", "English", shown),
+        text("s-de", "de", "Deutsch", forced),
+    ]
 }

@@ -1,6 +1,8 @@
 //! Does a plan hold together? It comes from a process that parsed hostile media, so every number
 //! that is later reckoned with is bounded here. Values in, values out.
 
+mod text;
+
 use std::collections::BTreeSet;
 
 use streamgate_contract::plan::{
@@ -44,6 +46,7 @@ pub(super) fn plan(plan: &Plan, limits: &SourceLimits) -> Check {
     grid(&plan.grid, plan.source.grid_frames())?;
     tracks(plan)?;
     plan.stills.as_ref().map_or(Ok(()), stills)?;
+    text::tracks(plan)?;
     spans(plan)
 }
 

@@ -26,7 +26,7 @@ async fn upload(world: &World, id: &str) {
         let part = UploadPart {
             key,
             bytes,
-            sha256: None,
+            crc32c: None,
         };
         let place = Place {
             turn: 0,
