@@ -102,18 +102,16 @@ def build(targets):
         told = [m["message"]["rendered"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
         raise SystemExit("an item does not compile behind its switch:\n" + "\n".join(told))
     print(f"  built with every item behind a switch in {time.monotonic() - began:.0f} s", flush=True)
-    folders = {package: (name, folder) for name, (folder, package) in inventory.LIBRARIES.items()}
+    libraries = {package: name for name, (_, package) in inventory.LIBRARIES.items()}
     programs = {}
     for message in messages:
         if message["reason"] != "compiler-artifact" or not message["executable"] or not message["profile"]["test"]:
             continue
         kind, name = message["target"]["kind"][0], message["target"]["name"]
         folder = pathlib.Path(message["manifest_path"]).parent
-        if kind == "lib":
-            name = folders[name.replace("_", "-")][0]
-        elif kind != "test":
-            continue
-        programs[name] = (message["executable"], folder)
+        name = libraries.get(name.replace("_", "-")) if kind == "lib" else name
+        if kind in ("lib", "test") and name:
+            programs[name] = (message["executable"], folder)
     return programs
 
 
