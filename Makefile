@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc solana s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test demo down claims claim clean
+.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc solana s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test fuzz demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ test: ## Everything, from nothing
 	@e2e/timed.sh go-test    $(MAKE) -s go-test
 	@e2e/timed.sh cargo-test $(CARGO) test --release --workspace
 	@e2e/timed.sh --table
+
+fuzz: packages ## Every parser that meets the network under a fuzzer: make fuzz SECONDS_EACH=60
+	@dataplane/fuzz/run.sh
 
 go-test:
 	cd e2e/cluster && go vet ./cmd/cluster ./cmd/pause ./cmd/probe ./internal/... && go test ./cmd/cluster/... ./internal/...

@@ -10,10 +10,11 @@ import os
 import sys
 import time
 
-from world import STATE, Failed, evm, kube
+from world import STATE, Failed, apart, evm, kube
 from world.install import CHART_NAMESPACE
 from world.player import play
 from world.scene import CLIP, NAMESPACE, Scene, follow
+from world.stores import Stores
 
 
 class Story:
@@ -68,10 +69,11 @@ def refuse(scene, content):
 
 def down():
     evm.Chain("127.0.0.1").down()
+    Stores("127.0.0.1").down()
     (STATE / "ticket").unlink(missing_ok=True)
     if os.environ.get("CLUSTER") == "current":
         kube.use()
-        kube.run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found")
+        kube.run("kubectl", "delete", "namespace", NAMESPACE, apart.NAMESPACE, "--ignore-not-found")
         kube.run("helm", "uninstall", "streamgate", "-n", CHART_NAMESPACE, "--ignore-not-found")
 
 

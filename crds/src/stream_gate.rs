@@ -20,9 +20,11 @@ use crate::scheduling::Scheduling;
 
 mod auth;
 mod solana;
+mod topology;
 
 pub use auth::{Auth, OidcProvider};
 pub use solana::SolanaCluster;
+pub use topology::{Autoscaling, Database, Postgres, SharedStore, Topology};
 
 /// What a StreamGate is to be.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -62,7 +64,11 @@ pub use solana::SolanaCluster;
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.allOf) || r.allOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's allOf must name rules that are listed above it in spec.rules"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.anyOf) || r.anyOf.all(n, self.rules.exists(j, o, j < i && o.name == n)))").message("each rule's anyOf must name rules that are listed above it in spec.rules"))]
 #[x_kube(validation = Rule::new("self.rules.all(i, r, !has(r.not) || self.rules.exists(j, o, j < i && o.name == r.not))").message("each rule's not must name a rule that is listed above it in spec.rules"))]
-#[x_kube(validation = Rule::new("self.components.all(role, role == 'all')").message("topology Compact runs every role in one pod: use only the key 'all' in spec.components"))]
+#[x_kube(validation = Rule::new("self.topology != 'Compact' || self.components.all(role, role == 'all' && !has(self.components[role].replicas) && !has(self.components[role].autoscaling))").message("topology Compact runs every role in one pod: use only the key 'all' in spec.components, without replicas and autoscaling"))]
+#[x_kube(validation = Rule::new("self.topology != 'Distributed' || self.components.all(role, role in ['gateway', 'auth', 'upload', 'metadata', 'streaming', 'cache', 'worker', 'monitor'])").message("topology Distributed runs each role in pods of its own: the keys of spec.components are gateway, auth, upload, metadata, streaming, cache, worker and monitor"))]
+#[x_kube(validation = Rule::new("self.topology != 'Distributed' || self.components.all(role, !(role in ['cache', 'worker', 'monitor']) || (!has(self.components[role].autoscaling) && (!has(self.components[role].replicas) || self.components[role].replicas == 1)))").message("cache, worker and monitor have one pod each: remove replicas and autoscaling of those roles"))]
+#[x_kube(validation = Rule::new("self.topology != 'Distributed' || (has(self.storage.s3) && has(self.database.postgres))").message("topology Distributed needs storage.s3 and database.postgres, which pods can share: set both, or use topology Compact"))]
+#[x_kube(validation = Rule::new("self.topology == oldSelf.topology || (has(self.storage.s3) && has(oldSelf.storage.s3) && has(self.database.postgres) && has(oldSelf.database.postgres))").message("topology can change only while storage.s3 and database.postgres hold all data: make a new StreamGate"))]
 pub struct StreamGateSpec {
     /// Version of the data plane, an image tag. When absent, the operator's own version at the
     /// time the StreamGate was created, kept in status.version. Rollout.
@@ -73,14 +79,21 @@ pub struct StreamGateSpec {
     )]
     pub version: Option<String>,
 
-    /// How the roles are spread over pods. Compact: all in one pod. Immutable.
+    /// How the roles are spread over pods. Compact: all in one pod. Distributed: each in pods of its
+    /// own; needs storage.s3 and database.postgres. Rollout, while both hold all data; otherwise
+    /// immutable.
     #[serde(default)]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("topology cannot be changed: make a new StreamGate"))]
     pub topology: Topology,
 
-    /// The volume that holds the database, and the objects when storage is a filesystem.
+    /// The volume that holds the database, the objects when storage is a filesystem, and the audit log;
+    /// topology Distributed has none.
     #[serde(default)]
     pub volume: Volume,
+
+    /// Where contents, sessions and jobs are kept. The kind is immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("has(self.postgres) == has(oldSelf.postgres)").message("the kind of database cannot be changed while the StreamGate exists: make a new StreamGate"))]
+    pub database: Database,
 
     /// Where objects (uploads, segments) are kept. The kind is immutable.
     #[serde(default)]
@@ -136,7 +149,7 @@ pub struct StreamGateSpec {
     #[x_kube(validation = Rule::new("!self.bind.exists(b, b == 'Country') || has(self.countryHeader)").message("playback.bind Country needs playback.countryHeader: name the header in which a trusted proxy tells the country"))]
     pub playback: PlaybackSettings,
 
-    /// Settings of pods by role; in topology Compact only `all`. Rollout.
+    /// Settings of pods by role; in topology Compact only `all`. Rollout; replicas and autoscaling live.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 9))]
     pub components: BTreeMap<String, Component>,
@@ -172,14 +185,6 @@ pub struct StreamGateSpec {
 
 fn default_log() -> String {
     "info".to_owned()
-}
-
-/// How the roles are spread over pods.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Topology {
-    /// All roles in one pod.
-    #[default]
-    Compact,
 }
 
 /// What happens to data on deletion.
@@ -381,6 +386,10 @@ pub struct Limits {
     /// Default 4096.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub max_concurrent_requests: u32,
+    /// A Redis or Valkey in which replicas count the requests of the API together; without one, each
+    /// pod of the gateway counts alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_store: Option<SharedStore>,
 }
 
 impl Default for Limits {
@@ -395,6 +404,7 @@ impl Default for Limits {
             mode: LimitMode::Enforce,
             trusted_proxies: Vec::new(),
             max_concurrent_requests: 4_096,
+            shared_store: None,
         }
     }
 }
@@ -402,7 +412,18 @@ impl Default for Limits {
 /// Settings of a role's pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.replicas) || !has(self.autoscaling)",
+    "message": "replicas are the autoscaler's to choose: remove replicas or autoscaling"
+}]))]
 pub struct Component {
+    /// Pods, in topology Distributed. Default 2; cache, worker and monitor have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub replicas: Option<i32>,
+    /// A number of pods that follows the load, in topology Distributed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
     /// Requests and limits; measured defaults when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,

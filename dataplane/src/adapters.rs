@@ -15,6 +15,7 @@ pub mod openid;
 pub mod postgres;
 pub mod prometheus_text;
 pub mod redis;
+pub mod roles_http;
 pub mod s3;
 pub mod solana;
 pub mod sqlite;

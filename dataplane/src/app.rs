@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use prometheus::Registry;
-use streamgate_contract::config;
 use streamgate_contract::roles::{ADMIN_PORT, INTERNAL_PORT, PUBLIC_PORT};
+use streamgate_contract::{config, peers};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +19,8 @@ use crate::ports::figures::Figures;
 
 pub mod all;
 mod audit;
+mod make;
+mod one;
 mod roles;
 mod token_keys;
 
@@ -34,6 +36,9 @@ struct Arguments {
 enum Process {
     /// Every role in one process (topology Compact).
     All(AllArgs),
+    /// One role in a process of its own (topology Distributed).
+    #[command(flatten)]
+    One(one::OneRole),
     /// The sidecar of job pods: fetches the source, delivers what the transcoder finishes.
     Courier(CourierArgs),
     /// Closes the output of a TranscodeJob.
@@ -43,7 +48,7 @@ enum Process {
     Audit(AuditCommand),
 }
 
-/// Where `all` finds what the operator mounts.
+/// Where a role finds what the operator mounts.
 #[derive(clap::Args, Clone, Debug)]
 pub struct AllArgs {
     /// Role configuration.
@@ -58,6 +63,9 @@ pub struct AllArgs {
     /// Folder with the secrets of OpenID clients.
     #[arg(long, default_value = config::OIDC_SECRETS_DIR)]
     pub oidc_secrets: PathBuf,
+    /// Folder of the tokens to show to other roles.
+    #[arg(long, default_value = peers::ROLE_TOKENS_DIR)]
+    pub role_tokens: PathBuf,
     /// Folder of the audit log.
     #[arg(long, default_value = config::AUDIT_DIR)]
     pub audit: PathBuf,
@@ -102,6 +110,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn run(process: Process) -> anyhow::Result<u8> {
     match process {
         Process::All(args) => all::run(args, terminated()).await.map(|()| 0),
+        Process::One(role) => one::run(role, terminated()).await.map(|()| 0),
         Process::Courier(args) => {
             log("info");
             courier::run(args, terminated()).await?;

@@ -69,21 +69,34 @@ pub fn read(path: &Path) -> Result<RoleConfig, ConfigError> {
 /// # Errors
 /// When one is missing or is no key.
 pub fn read_keys(dir: &Path) -> Result<Keys, ConfigError> {
-    let pem = |name: &str| {
-        let path = dir.join(name);
-        let text = read_text(&path)?;
-        if text.starts_with("-----BEGIN ") {
-            return Ok(text);
-        }
-        let detail = "it is not PEM";
-        Err(ConfigError::InvalidKey { path, detail })
-    };
     Ok(Keys {
-        session: pem(config::SESSION_KEY)?,
-        playback: pem(config::PLAYBACK_KEY)?,
-        playback_public: pem(config::PLAYBACK_PUBLIC_KEY)?,
-        object_url: read_bytes(&dir.join(config::OBJECT_URL_KEY))?,
+        session: read_pem(dir, config::SESSION_KEY)?,
+        playback: read_pem(dir, config::PLAYBACK_KEY)?,
+        playback_public: read_pem(dir, config::PLAYBACK_PUBLIC_KEY)?,
+        object_url: read_url_key(dir)?,
     })
+}
+
+/// Reads one key of a folder as PEM.
+///
+/// # Errors
+/// When it is missing or is no key.
+pub fn read_pem(dir: &Path, name: &str) -> Result<String, ConfigError> {
+    let path = dir.join(name);
+    let text = read_text(&path)?;
+    if text.starts_with("-----BEGIN ") {
+        return Ok(text);
+    }
+    let detail = "it is not PEM";
+    Err(ConfigError::InvalidKey { path, detail })
+}
+
+/// Reads the key that signs internal object URLs, and that others are derived from.
+///
+/// # Errors
+/// When it is missing or has another length.
+pub fn read_url_key(dir: &Path) -> Result<[u8; 32], ConfigError> {
+    read_bytes(&dir.join(config::OBJECT_URL_KEY))
 }
 
 /// The key that signs the audit log and makes its pseudonyms, from a folder of keys. It is derived,
@@ -92,7 +105,7 @@ pub fn read_keys(dir: &Path) -> Result<Keys, ConfigError> {
 /// # Errors
 /// When the key it is derived from is missing.
 pub fn read_audit_key(dir: &Path) -> Result<[u8; 32], ConfigError> {
-    read_bytes(&dir.join(config::OBJECT_URL_KEY)).map(|key| audit_key(&key))
+    read_url_key(dir).map(|key| audit_key(&key))
 }
 
 /// The key of the audit log.

@@ -28,6 +28,8 @@ use crate::layers::trace::Trace;
 use crate::ports::identity::Identities;
 use crate::ports::shared_limits::SharedLimits;
 
+pub mod inside;
+
 /// Route templates whose bodies may take longer than any deadline of an answer.
 const LONG: &[&str] = &[
     "/api/v1/uploads",

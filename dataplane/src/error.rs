@@ -54,6 +54,8 @@ pub enum Kind {
     TooManyRequests,
     /// A bug or a broken invariant of ours.
     Internal,
+    /// A part we rely on answered nonsense, or nothing after it had begun.
+    BadGateway,
     /// A part we rely on does not answer; the caller tries again.
     Unavailable,
     /// A part we rely on took too long.
@@ -83,6 +85,7 @@ impl Kind {
             Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::BadGateway => StatusCode::BAD_GATEWAY,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::Full => StatusCode::INSUFFICIENT_STORAGE,

@@ -32,11 +32,19 @@ const STARTING: u8 = 0;
 const SERVING: u8 = 1;
 const DRAINING: u8 = 2;
 
+/// What the process cannot serve without.
+#[derive(Clone, Default)]
+pub struct Needs {
+    /// The catalog, where it has one.
+    pub catalog: Option<Arc<dyn Catalog>>,
+    /// The role whose readiness is the process's, where it has that.
+    pub streaming: Option<Arc<Streaming>>,
+}
+
 /// Whether the process can serve.
 pub struct Health {
     stage: AtomicU8,
-    catalog: Arc<dyn Catalog>,
-    streaming: Arc<Streaming>,
+    needs: Needs,
     seen: Mutex<Option<(Instant, bool)>>,
     registry: Registry,
     service: Service,
@@ -49,15 +57,13 @@ impl Health {
     /// # Errors
     /// When its families are registered already.
     pub fn new(
-        catalog: Arc<dyn Catalog>,
-        streaming: Arc<Streaming>,
+        needs: Needs,
         registry: Registry,
         figures: Vec<Box<dyn Figures>>,
     ) -> prometheus::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             stage: AtomicU8::new(STARTING),
-            catalog,
-            streaming,
+            needs,
             seen: Mutex::new(None),
             service: Service::new(&registry)?,
             registry,
@@ -95,19 +101,27 @@ impl Health {
             STARTING => Some("starting"),
             DRAINING => Some("draining"),
             _ if !self.catalog_answers().await => Some("the catalog does not answer"),
-            _ if !self.streaming.ready() => Some("the revocation epoch is not known"),
+            _ if !self.streams() => Some("the revocation epoch is not known"),
             _ => None,
         }
     }
 
+    fn streams(&self) -> bool {
+        let streaming = self.needs.streaming.as_ref();
+        streaming.is_none_or(|streaming| streaming.ready())
+    }
+
     async fn catalog_answers(&self) -> bool {
+        let Some(catalog) = &self.needs.catalog else {
+            return true;
+        };
         let mut seen = self.seen.lock().await;
         if let Some((when, answers)) = *seen
             && when.elapsed() < FRESH
         {
             return answers;
         }
-        let asked = tokio::time::timeout(PATIENCE, self.catalog.epoch()).await;
+        let asked = tokio::time::timeout(PATIENCE, catalog.epoch()).await;
         let answers = matches!(asked, Ok(Ok(_)));
         *seen = Some((Instant::now(), answers));
         answers
@@ -135,7 +149,7 @@ impl Checks for Health {
             check("catalog", catalog, "the catalog does not answer"),
             check(
                 "streaming",
-                self.streaming.ready(),
+                self.streams(),
                 "the revocation epoch is not known",
             ),
         ]
@@ -152,7 +166,8 @@ pub fn routes(health: Arc<Health>) -> Router {
         .with_state(health)
 }
 
-async fn readyz(State(health): State<Arc<Health>>, RawQuery(query): RawQuery) -> Response {
+/// Whether the process can serve, and what hinders it; with `verbose` how every part is.
+pub async fn readyz(State(health): State<Arc<Health>>, RawQuery(query): RawQuery) -> Response {
     let hindrance = health.hindrance().await;
     let status = match hindrance {
         None => StatusCode::OK,

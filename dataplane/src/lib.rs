@@ -9,6 +9,8 @@ pub mod courier;
 pub mod edge;
 pub mod error;
 pub mod extract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod health;
 pub mod layers;
 pub mod pace;

@@ -1,4 +1,4 @@
-//! The data plane's binary: `all` runs every HTTP role, `courier` is the sidecar of job pods,
+//! The data plane's binary: `all` runs every HTTP role, the name of a role runs it alone, `courier` is the sidecar of job pods,
 //! `publish` closes an output.
 
 use std::process::ExitCode;

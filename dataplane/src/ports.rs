@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod notices;
 pub mod objects;
 pub mod openid;
+pub mod peers;
 pub mod policies;
 pub mod scrape;
 pub mod shared_limits;

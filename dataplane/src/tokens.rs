@@ -119,19 +119,25 @@ fn decode<C: Claims>(
     jsonwebtoken::decode(token, key, &validation).ok()
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub mod fixture {
     //! Keys for tests.
     use ed25519_dalek::SigningKey;
-    use ed25519_dalek::pkcs8::EncodePrivateKey;
+    use ed25519_dalek::pkcs8::{EncodePrivateKey, EncodePublicKey};
 
     use super::Signer;
 
     /// A key that is always the same for the same byte.
     pub fn signer(seed: u8) -> Signer {
+        Signer::from_pem(&pem(seed).0).unwrap()
+    }
+
+    /// Its private and its public half.
+    pub fn pem(seed: u8) -> (String, String) {
         let key = SigningKey::from_bytes(&[seed; 32]);
-        let pem = key.to_pkcs8_pem(Default::default()).unwrap();
-        Signer::from_pem(&pem).unwrap()
+        let private = key.to_pkcs8_pem(Default::default()).unwrap();
+        let public = key.verifying_key().to_public_key_pem(Default::default());
+        (private.to_string(), public.unwrap())
     }
 }
 

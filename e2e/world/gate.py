@@ -69,17 +69,20 @@ class Gate:
     def upload(self, path, **metadata):
         """tus: creates an upload and sends it in parts; its path."""
         data = path.read_bytes()
-        pairs = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
-        headers = TUS | {"Upload-Length": str(len(data)), "Upload-Metadata": pairs}
-        created = self.ask("POST", "/api/v1/uploads", b"", headers).must(201)
-        location = created.headers["Location"].removeprefix(self.url)
-        location = location[location.index("/api/") :]
-        offset = 0
+        location, offset = self.create(len(data), **metadata), 0
         while offset < len(data):
             headers = TUS | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
             sent = self.ask("PATCH", location, data[offset : offset + PART], headers).must(204)
             offset = int(sent.headers["Upload-Offset"])
         return location
+
+    def create(self, length, **metadata):
+        """tus: creates an upload of so many bytes; its path."""
+        pairs = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
+        headers = TUS | {"Upload-Length": str(length), "Upload-Metadata": pairs}
+        created = self.ask("POST", "/api/v1/uploads", b"", headers).must(201)
+        location = created.headers["Location"].removeprefix(self.url)
+        return location[location.index("/api/") :]
 
     def playback(self, content):
         return self.ask("POST", "/api/v1/playback", {"content": content})

@@ -4,13 +4,14 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use streamgate_contract::labels::MANAGER_OPERATOR;
+use streamgate_contract::labels::{MANAGER_OPERATOR, MANAGER_REPLICAS};
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
@@ -124,6 +125,31 @@ impl Applier {
             .attempt(&doing, api.patch(&name, &params, &patch))
             .await?;
         gone(patched).map_err(|e| Error::from_kube(doing, e))
+    }
+
+    /// Lets the number of a Deployment's pods stay as it is when we no longer want one: another name of
+    /// ours holds it until an autoscaler writes its own. Otherwise it would fall to one in between.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn let_go_of_replicas(&self, live: &Deployment) -> Result<()> {
+        let Some(replicas) = live.spec.as_ref().and_then(|spec| spec.replicas) else {
+            return Ok(());
+        };
+        let doing = doing("hold the replicas of", live);
+        let name = live.name_any();
+        let body = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "uid": live.uid()},
+            "spec": {"replicas": replicas},
+        });
+        let params = PatchParams::apply(MANAGER_REPLICAS).force();
+        let patch = Patch::Apply(&body);
+        let api = self.api(live)?;
+        self.within(&doing, api.patch(&name, &params, &patch))
+            .await?;
+        Ok(())
     }
 
     /// Deletes exactly this object, its dependents in the background; fine when it is gone.

@@ -20,8 +20,11 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Config;
+use streamgate_contract::peers::ROLES;
+use streamgate_contract::roles::Role;
 use streamgate_crds::StreamGate;
 use streamgate_crds::conditions::reason;
+use streamgate_crds::stream_gate::Topology;
 
 use crate::context::Context;
 use crate::drive::drive;
@@ -29,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::watch;
 use apply::{Applied, Halt};
 use observe::Children;
-use rollout::rollout;
+use rollout::{Rollout, Rollouts, rollout};
 use status::{Made, Outcome};
 
 /// Pass over a gate that is as wanted: looks at what is not watched.
@@ -80,10 +83,8 @@ async fn reconcile(
 }
 
 async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> Result<Outcome> {
-    let pods = children.pods_of(gate);
     if gate.spec.paused {
-        let deployment = children.deployment_of(gate);
-        return Ok(Outcome::Paused(rollout(deployment.as_deref(), &pods)));
+        return Ok(Outcome::Paused(paused(children, gate)));
     }
     let valid = match validate::validate(gate) {
         Ok(valid) => valid,
@@ -94,8 +95,8 @@ async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> R
         Err(unwritable) => return Ok(stuck(reason::INVALID_SPEC, &unwritable)),
     };
     match apply::apply(context, children, gate, &desired).await {
-        Ok(Applied { deployment, absent }) => Ok(Outcome::Made(Made {
-            rollout: rollout(deployment.as_deref(), &pods),
+        Ok(Applied { rollout, absent }) => Ok(Outcome::Made(Made {
+            rollout,
             absent,
             version: desired.version,
             public_url: desired.public_url,
@@ -107,6 +108,21 @@ async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> R
         }
         Err(Halt::Failed(error)) => Err(error),
     }
+}
+
+/// Where the pods are that the spec asks for, whatever they run.
+fn paused(children: &Children, gate: &StreamGate) -> Rollout {
+    let roles: &[Role] = match gate.spec.topology {
+        Topology::Compact => &[Role::All],
+        Topology::Distributed => &ROLES,
+    };
+    let mut rollouts = Rollouts::default();
+    for role in roles {
+        let deployment = children.deployment_of(gate, *role);
+        let pods = children.pods_of(gate, *role);
+        rollouts.add(*role, rollout(deployment.as_deref(), &pods));
+    }
+    rollouts.end()
 }
 
 fn stuck(reason: &'static str, error: &dyn std::error::Error) -> Outcome {

@@ -56,6 +56,7 @@ async fn the_api_server_takes_and_refuses_as_documented() -> Result<()> {
     defaults_are_filled_in(&client).await?;
     good_rules_are_taken(&client).await?;
     bad_objects_are_refused_with_help(&client).await?;
+    the_topology_changes_where_the_data_stays(&client).await?;
     immutable_fields_stay(&client).await
 }
 
@@ -117,6 +118,40 @@ async fn bad_objects_are_refused_with_help(client: &Client) -> Result<()> {
         (
             json!({"components": {"gateway": {}}}),
             "use only the key 'all'",
+        ),
+        (
+            json!({"components": {"all": {"replicas": 2}}}),
+            "without replicas and autoscaling",
+        ),
+        (
+            json!({"topology": "Distributed"}),
+            "set both, or use topology Compact",
+        ),
+        (
+            apart(json!({"components": {"all": {}}})),
+            "the keys of spec.components are gateway, auth",
+        ),
+        (
+            apart(json!({"components": {"worker": {"replicas": 2}}})),
+            "cache, worker and monitor have one pod each",
+        ),
+        (
+            apart(json!({"components": {"cache": {"autoscaling": {"maxReplicas": 3}}}})),
+            "cache, worker and monitor have one pod each",
+        ),
+        (
+            apart(
+                json!({"components": {"auth": {"replicas": 2, "autoscaling": {"maxReplicas": 3}}}}),
+            ),
+            "remove replicas or autoscaling",
+        ),
+        (
+            apart(json!({"components": {"auth": {"autoscaling": {"maxReplicas": 1}}}})),
+            "minReplicas is above maxReplicas",
+        ),
+        (
+            json!({"database": {"postgres": {"secretName": "s", "connectionsPerPod": 1}}}),
+            "spec.database.postgres.connectionsPerPod",
         ),
         (
             json!({"auth": {"leaseSeconds": 601}}),
@@ -329,6 +364,52 @@ async fn immutable_fields_stay(client: &Client) -> Result<()> {
         error.contains("the kind of storage cannot be changed"),
         "{error}"
     );
+    Ok(())
+}
+
+/// A spec of topology Distributed with more in it.
+fn apart(more: Value) -> Value {
+    let mut spec = json!({"topology": "Distributed",
+        "storage": {"s3": {"bucket": "videos", "credentialsSecretName": "s"}},
+        "database": {"postgres": {"secretName": "s"}}});
+    if let (Some(spec), Some(more)) = (spec.as_object_mut(), more.as_object()) {
+        spec.extend(more.clone());
+    }
+    spec
+}
+
+/// Only what both topologies can read is taken along.
+async fn the_topology_changes_where_the_data_stays(client: &Client) -> Result<()> {
+    let gates = api::<StreamGate>(client);
+    let to = |spec: Value| {
+        let gates = gates.clone();
+        async move {
+            let patch = Patch::Merge(json!({"spec": spec}));
+            let answer = gates.patch("moves", &PatchParams::default(), &patch).await;
+            answer.map(|_| ()).map_err(|error| error.to_string())
+        }
+    };
+    let made = create::<StreamGate>(client, gate("moves", apart(json!({})))).await?;
+    let postgres = &made["spec"]["database"]["postgres"];
+    assert_eq!(
+        (&postgres["key"], &postgres["connectionsPerPod"]),
+        (&json!("url"), &json!(8))
+    );
+    assert_eq!(to(json!({"topology": "Compact"})).await, Ok(()));
+    assert_eq!(to(json!({"topology": "Distributed"})).await, Ok(()));
+    let away = to(json!({"topology": "Compact", "database": {"postgres": null}})).await;
+    let error = away.unwrap_err();
+    assert!(
+        error.contains("the kind of database cannot be changed"),
+        "{error}"
+    );
+    let both = json!({"topology": "Distributed",
+        "storage": {"s3": {"bucket": "videos", "credentialsSecretName": "s"}},
+        "database": {"postgres": {"secretName": "s"}}});
+    let patch = Patch::Merge(json!({"spec": both}));
+    let answer = gates.patch("fresh", &PatchParams::default(), &patch).await;
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains("topology can change only while"), "{error}");
     Ok(())
 }
 

@@ -22,6 +22,8 @@ use streamgate_operator::run::{Flags, operate};
 use streamgate_tests::{ControlPlane, kubelet};
 use tokio::sync::oneshot;
 
+mod distributed;
+
 const NAMESPACE: &str = "media";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -61,6 +63,7 @@ async fn stream_gates_live_as_documented() -> Result<()> {
     other_namespaces_are_granted_and_taken_back(&client).await?;
     volume_and_keys_outlive_the_gate_and_are_adopted_again(&client).await?;
     volume_and_keys_go_with_the_gate_when_the_policy_says_so(&client).await?;
+    distributed::roles_have_pods_of_their_own(&client).await?;
 
     let _ = stop.send(());
     operator.await?

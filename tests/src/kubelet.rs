@@ -38,7 +38,7 @@ fn is_ready(gate: &StreamGate) -> bool {
 
 async fn pods_serve(client: &Client, namespace: &str, gate: &str) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let selector = format!("app.kubernetes.io/instance={gate},app.kubernetes.io/component=all");
+    let selector = format!("app.kubernetes.io/instance={gate},app.kubernetes.io/component!=job");
     for pod in pods.list(&ListParams::default().labels(&selector)).await? {
         let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
         let serves = conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready"));

@@ -13,6 +13,7 @@ use crate::plan::SourceLimits;
 use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
 use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::roles::Role;
 use crate::rules::GateRule;
 use crate::uploads::UploadLimits;
 
@@ -96,6 +97,10 @@ pub struct RoleConfig {
     pub playback: PlaybackSettings,
     /// Defaults of TranscodeJobs.
     pub transcode: Transcode,
+    /// Base URLs of the internal listeners of roles that run in pods of their own; empty when every
+    /// role runs in this process.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<Role, String>,
     /// Log filter, such as `info` or `info,streamgate_dataplane=debug`.
     pub log: String,
 }
@@ -155,7 +160,14 @@ pub enum Database {
     Postgres {
         /// File with its URL, which holds the password.
         url_file: String,
+        /// Most connections of one process.
+        #[serde(default = "default_connections")]
+        connections: u32,
     },
+}
+
+fn default_connections() -> u32 {
+    16
 }
 
 /// An EVM chain.

@@ -26,6 +26,8 @@ pub const RETRY: &str = "streamgate.io/retry";
 
 /// Field manager of the operator.
 pub const MANAGER_OPERATOR: &str = "streamgate-operator";
+/// Field manager of the operator for the replicas of a Deployment that an autoscaler is to take over.
+pub const MANAGER_REPLICAS: &str = "streamgate-operator-replicas";
 /// Field manager of the worker: `TranscodeJob.status.progress`.
 pub const MANAGER_WORKER: &str = "streamgate-worker";
 /// Field manager of the monitor: `AlertPolicy.status.evaluation`, `StreamGate.status.dataPlane`.

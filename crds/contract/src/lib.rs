@@ -15,6 +15,7 @@ pub mod knobs;
 pub mod labels;
 pub mod limits;
 pub mod names;
+pub mod peers;
 pub mod plan;
 pub mod playback;
 pub mod profiles;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::jobs::{Job, Jobs, JobsError, Made, Written};
 
 mod keys;
+pub mod peers;
 pub mod tokens;
 mod watch;
 

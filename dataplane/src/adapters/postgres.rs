@@ -48,7 +48,7 @@ const SCHEMA: [&str; 4] = [
 const FLOOR: i64 = 1;
 /// Name of the lock under which the schema moves.
 const LOCK: i64 = 0x7374_7265_616d;
-/// Connections of one process.
+/// Connections of one process, unless it is told otherwise.
 const CONNECTIONS: u32 = 16;
 /// Longest wait for a free connection or an answer of the server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,6 +75,11 @@ impl PostgresCatalog {
     /// Connects to the database of a URL (`postgresql://user:password@host/database?sslmode=…`) and
     /// brings its schema up to date.
     pub async fn open(url: &str) -> Result<Self, CatalogError> {
+        Self::open_with(url, CONNECTIONS).await
+    }
+
+    /// The same, with so many connections at most.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, CatalogError> {
         const ACTION: &str = "open the database";
         // What sqlx says about a malformed URL may hold the password.
         let malformed = |_| failed(ACTION)("the URL is not one of PostgreSQL");
@@ -87,7 +92,7 @@ impl PostgresCatalog {
                 ("statement_timeout", "5s"),
             ]);
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
+            .max_connections(connections)
             .acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await.map_err(failed(ACTION))?;
         let catalog = Self { pool };

@@ -25,7 +25,7 @@ mod failure;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod versity;
+pub mod versity;
 mod write_once;
 
 use credentials::Credentials;

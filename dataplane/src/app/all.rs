@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::AllArgs;
-use super::roles::{Adapters, Roles};
+use super::roles::{Adapters, Ground, Roles};
 use crate::adapters::access_webhook::HttpHooks;
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
@@ -26,9 +26,11 @@ use crate::adapters::solana::Clusters;
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
 use crate::config::{self, Keys};
-use crate::health::{self, Health};
+use crate::health::{self, Health, Needs};
+use crate::layers::audit::Audit;
 use crate::ports::Source;
 use crate::ports::catalog::Catalog;
+use crate::ports::clock::Clock;
 use crate::ports::objects::Objects;
 use crate::server::tls::Certificate;
 use crate::server::{Listener, serve};
@@ -47,10 +49,14 @@ pub async fn run(args: AllArgs, terminated: impl Future<Output = ()>) -> anyhow:
     let keys = config::read_keys(&args.keys)?;
     let registry = Registry::new();
     let adapters = adapters(&config, &args, &keys, &registry).await?;
-    let catalog = adapters.catalog.clone();
+    let catalog = adapters.ground.catalog.clone();
     let roles = Roles::new(adapters, &config, &keys, &registry)?;
     let figures = super::figures(&registry, &args.audit)?;
-    let health = Health::new(catalog, roles.streaming(), registry.clone(), figures)?;
+    let needs = Needs {
+        catalog: Some(catalog),
+        streaming: Some(roles.streaming()),
+    };
+    let health = Health::new(needs, registry.clone(), figures)?;
 
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
@@ -99,22 +105,24 @@ async fn adapters(
     let chain = Arc::new(chain.map_err(anyhow::Error::from_boxed)?);
     let client = kube::Client::try_default().await;
     Ok(Adapters {
-        objects: objects(&config.storage, args)?,
-        catalog: catalog(&config.database).await?,
+        ground: Ground {
+            objects: objects(&config.storage, args)?,
+            catalog: catalog(&config.database).await?,
+            clock: clock.clone(),
+        },
         chain: chain.clone(),
         moves: chain,
-        outside: outside(config, args, clock.clone(), registry)
-            .map_err(anyhow::Error::from_boxed)?,
-        clock,
-        audit: Arc::new(audit(config, &args.audit, keys, registry)?),
+        outside: outside(config, args, clock, registry).map_err(anyhow::Error::from_boxed)?,
+        audit: Arc::new(audit(config, &args.audit, &keys.object_url, registry)?),
         client: client.context("cannot reach the Kubernetes API; check the service account")?,
     })
 }
 
-fn outside(
+/// Providers, chains and services of others, which auth asks.
+pub(super) fn outside(
     config: &RoleConfig,
     args: &AllArgs,
-    clock: Arc<SystemClock>,
+    clock: Arc<dyn Clock>,
     registry: &Registry,
 ) -> Result<Outside, Source> {
     Ok(Outside {
@@ -127,15 +135,27 @@ fn outside(
 fn audit(
     config: &RoleConfig,
     folder: &Path,
-    keys: &Keys,
+    key: &[u8; 32],
     registry: &Registry,
 ) -> anyhow::Result<AuditFiles> {
-    let settings = audit_files::Settings::of(&config.audit, config::audit_key(&keys.object_url));
+    let settings = audit_files::Settings::of(&config.audit, config::audit_key(key));
     let log = AuditFiles::open(folder, settings, audit_files::Figures::new(registry)?);
     log.with_context(|| format!("cannot use the folder {}", folder.display()))
 }
 
-fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>> {
+/// The layer that writes the audit log in `folder`; its key is derived from `key`.
+pub(super) fn audit_layer(
+    config: &RoleConfig,
+    folder: &Path,
+    key: &[u8; 32],
+    registry: &Registry,
+) -> anyhow::Result<Audit> {
+    let log = Arc::new(audit(config, folder, key, registry)?);
+    Ok(Audit::new(log, &config.audit, config::audit_key(key)))
+}
+
+/// The store.
+pub(super) fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>> {
     Ok(match storage {
         Storage::Filesystem { path } => {
             let opened = Filesystem::open(path);
@@ -156,22 +176,26 @@ fn objects(storage: &Storage, args: &AllArgs) -> anyhow::Result<Arc<dyn Objects>
     })
 }
 
-async fn catalog(database: &Database) -> anyhow::Result<Arc<dyn Catalog>> {
+/// The catalog.
+pub(super) async fn catalog(database: &Database) -> anyhow::Result<Arc<dyn Catalog>> {
     Ok(match database {
         Database::Sqlite { path } => {
             let catalog = Sqlite3Catalog::open(path.as_ref()).await;
             Arc::new(catalog.with_context(|| format!("cannot open {path}"))?)
         }
-        Database::Postgres { url_file } => {
+        Database::Postgres {
+            url_file,
+            connections,
+        } => {
             let url = config::read_url(url_file.as_ref())?;
-            let catalog = PostgresCatalog::open(&url).await;
+            let catalog = PostgresCatalog::open_with(&url, *connections).await;
             Arc::new(catalog.with_context(|| format!("cannot use the database of {url_file}"))?)
         }
     })
 }
 
 /// The public listener; with TLS when the configuration says so.
-async fn public_listener(
+pub(super) async fn public_listener(
     config: &RoleConfig,
     args: &AllArgs,
     tasks: &TaskTracker,
@@ -186,7 +210,8 @@ async fn public_listener(
     Ok(Listener::with_tls(socket, certificate.acceptor()?))
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// A socket that listens.
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}"))
 }

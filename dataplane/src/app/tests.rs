@@ -14,7 +14,7 @@ use streamgate_contract::config::RoleConfig;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::roles::{Adapters, Roles};
+use super::roles::{Adapters, Ground, Roles};
 use super::*;
 use crate::adapters::audit_files::{self, AuditFiles};
 use crate::adapters::ethereum::Ethereum;
@@ -22,7 +22,7 @@ use crate::adapters::filesystem::Filesystem;
 use crate::adapters::sqlite::Sqlite3Catalog;
 use crate::adapters::system_clock::SystemClock;
 use crate::config::Keys;
-use crate::health::Health;
+use crate::health::{Health, Needs};
 use crate::layers::client_address::Peer;
 use crate::services::auth::{Outside, fixture};
 
@@ -86,18 +86,24 @@ async fn process_with(mut config: RoleConfig, outside: Outside, cluster: &str) -
     let cluster = kube::Config::new(cluster.parse().unwrap());
     let objects = Arc::new(Filesystem::open(folder.path().join("objects")).unwrap());
     let on = Adapters {
-        objects: objects.clone(),
-        catalog: catalog.clone(),
+        ground: Ground {
+            objects: objects.clone(),
+            catalog: catalog.clone(),
+            clock,
+        },
         chain: chain.clone(),
         moves: chain,
         outside,
-        clock,
         audit: Arc::new(audit.unwrap()),
         client: kube::Client::try_from(cluster).unwrap(),
     };
     let roles = Roles::new(on, &config, &keys, &registry).unwrap();
     let read = super::figures(&registry, folder.path()).unwrap();
-    let health = Health::new(catalog.clone(), roles.streaming(), registry.clone(), read).unwrap();
+    let needs = Needs {
+        catalog: Some(catalog.clone()),
+        streaming: Some(roles.streaming()),
+    };
+    let health = Health::new(needs, registry.clone(), read).unwrap();
     let (public, internal) = roles
         .routes(&config, &keys, &registry, health.clone())
         .unwrap();

@@ -4,38 +4,43 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use streamgate_contract::config::{PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY, SESSION_KEY};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Keys};
-use crate::tokens::{KeyError, Signer, Verifier};
+use crate::config;
+use crate::tokens::{Signer, Verifier};
 
 /// How often the folder is read.
 const REREAD: Duration = Duration::from_secs(5);
 
-/// The keys of every kind of token.
-#[derive(Clone)]
+/// Reads the keys that sign: sessions and playback handles.
+///
+/// # Errors
+/// When one is missing or is no key.
+pub fn signers(folder: &Path) -> anyhow::Result<[Signer; 2]> {
+    let signer = |file| Ok::<_, anyhow::Error>(Signer::from_pem(&config::read_pem(folder, file)?)?);
+    Ok([signer(SESSION_KEY)?, signer(PLAYBACK_KEY)?])
+}
+
+/// Reads the key that verifies playback handles.
+///
+/// # Errors
+/// When it is missing or is no key.
+pub fn verifier(folder: &Path) -> anyhow::Result<Verifier> {
+    let pem = config::read_pem(folder, PLAYBACK_PUBLIC_KEY)?;
+    Ok(Verifier::from_pem(&pem)?)
+}
+
+/// The keys a process holds.
+#[derive(Clone, Default)]
 pub struct TokenKeys {
-    /// Signs sessions.
-    pub session: Signer,
-    /// Signs playback handles.
-    pub playback: Signer,
+    /// Sign sessions and playback handles.
+    pub signers: Option<[Signer; 2]>,
     /// Verifies playback handles.
-    pub playback_public: Verifier,
+    pub verifier: Option<Verifier>,
 }
 
 impl TokenKeys {
-    /// Reads them.
-    ///
-    /// # Errors
-    /// When one is no key.
-    pub fn new(keys: &Keys) -> Result<Self, KeyError> {
-        Ok(Self {
-            session: Signer::from_pem(&keys.session)?,
-            playback: Signer::from_pem(&keys.playback)?,
-            playback_public: Verifier::from_pem(&keys.playback_public)?,
-        })
-    }
-
     /// Takes over what changes in the folder until `stop`; a file that cannot be used is told once, and
     /// its keys stay as they were.
     pub async fn follow(self, folder: PathBuf, stop: CancellationToken) {
@@ -56,11 +61,22 @@ impl TokenKeys {
     }
 
     fn take_over(&self, folder: &Path) -> anyhow::Result<()> {
-        let keys = config::read_keys(folder)?;
-        // Verifiers first: what is signed a moment later is known.
-        self.playback_public.replace(&keys.playback_public)?;
-        self.playback.replace(&keys.playback)?;
-        self.session.replace(&keys.session)?;
+        // Everything is read before anything is replaced, verifiers first: what is signed a moment
+        // later is known.
+        let pem = |file| config::read_pem(folder, file);
+        let public = self.verifier.as_ref();
+        let public = public.map(|key| Ok::<_, anyhow::Error>((key, pem(PLAYBACK_PUBLIC_KEY)?)));
+        let private = self.signers.as_ref();
+        let private = private
+            .map(|keys| Ok::<_, anyhow::Error>((keys, pem(SESSION_KEY)?, pem(PLAYBACK_KEY)?)));
+        let (public, private) = (public.transpose()?, private.transpose()?);
+        if let Some((key, pem)) = public {
+            key.replace(&pem)?;
+        }
+        if let Some(([session, playback], of_session, of_playback)) = private {
+            playback.replace(&of_playback)?;
+            session.replace(&of_session)?;
+        }
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 133] = [
+pub const REASONS: [&str; 145] = [
     "AdminRequired",
     "AuditUnavailable",
+    "AuthUnreachable",
+    "BalanceRequired",
     "BindingRequired",
     "BodyCut",
     "BodyMismatch",
@@ -18,8 +20,10 @@ pub const REASONS: [&str; 133] = [
     "ChecksumMismatch",
     "ClaimRequired",
     "CodeRefused",
+    "ConditionRequired",
     "Conflict",
     "CreatorRequired",
+    "DelegationRequired",
     "DigestRequired",
     "EmptyUpload",
     "EntitlementUndecided",
@@ -45,6 +49,7 @@ pub const REASONS: [&str; 133] = [
     "InvalidPieces",
     "InvalidQuery",
     "InvalidReturn",
+    "InvalidRoleToken",
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
@@ -79,6 +84,7 @@ pub const REASONS: [&str; 133] = [
     "NotJson",
     "NotMedia",
     "NotOffered",
+    "NotOnAllowList",
     "NotPlanned",
     "NotPlayable",
     "NotReady",
@@ -91,13 +97,19 @@ pub const REASONS: [&str; 133] = [
     "Overloaded",
     "OwnerOnly",
     "PreconditionFailed",
+    "ProofRequired",
     "ProviderUnavailable",
     "QuorumNotReached",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",
     "RefreshOver",
+    "RequirementsNotMet",
     "Restarting",
+    "RoleFailed",
+    "RoleNotAllowed",
+    "RoleTokenRequired",
+    "RoleUnreachable",
     "ScopeRequired",
     "SessionEnded",
     "SessionRequired",
@@ -163,6 +175,20 @@ mod tests {
         Some(word.to_owned())
     }
 
+    /// The words that say which kind of rule somebody does not meet.
+    fn of_rules() -> Vec<String> {
+        let mut words = Vec::new();
+        for file in ["requirement.rs", "check.rs"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/contract/src/rules");
+            let text = std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+            let (_, reason) = text.split_once("pub fn reason(").unwrap();
+            let (reason, _) = reason.split_once("\n    }\n").unwrap();
+            words.extend(reason.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
+        assert!(words.len() > 5, "{words:?}");
+        words
+    }
+
     #[test]
     fn every_reason_in_the_code_has_its_label() {
         let mut seen = Vec::new();
@@ -171,6 +197,7 @@ mod tests {
             &mut seen,
         );
         assert!(seen.len() > 40, "{}", seen.len());
+        seen.extend(of_rules());
         for reason in seen
             .iter()
             .filter(|reason| reason.starts_with(char::is_uppercase))

@@ -80,6 +80,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/files/{id}", Of(Upload), Class::Upload),
     ("/v/{handle}/{file}", Of(Streaming), Class::Playback),
     ("/v/{handle}/{track}/{file}", Of(Streaming), Class::Playback),
+    ("/internal/v1/roles/{question}", Of(Auth), Class::Api),
     ("/internal/v1/assignment", Of(Worker), Class::Api),
     ("/internal/v1/plan", Of(Worker), Class::Api),
     ("/internal/v1/tickets", Of(Worker), Class::Api),

@@ -9,6 +9,8 @@ use super::Source;
 use super::chain::Wallet;
 use super::clock::UnixSeconds;
 
+pub mod wire;
+
 /// Somebody who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {

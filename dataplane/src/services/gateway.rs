@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub mod checks;
 pub mod http;
 pub mod openapi;
+pub mod proxy;
 
 /// A part of the gate and whether it does its work.
 #[derive(Clone, Debug, PartialEq, Eq)]

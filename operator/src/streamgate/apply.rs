@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
@@ -13,11 +12,15 @@ use streamgate_crds::StreamGate;
 
 use super::desired::{Desired, is_of};
 use super::observe::{self, Children, live};
+use super::rollout::{Rollout, Rollouts};
 use super::{grants, keys};
 use crate::apply::Writable;
 use crate::context::Context;
 use crate::error::Error;
 use crate::watch::Watchable;
+
+mod prune;
+mod workload;
 
 /// Why a pass could not make everything.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +42,8 @@ type Result<T> = std::result::Result<T, Halt>;
 
 /// What came of it.
 pub struct Applied {
-    /// The Deployment as it is now.
-    pub deployment: Option<Arc<Deployment>>,
+    /// Where the pods are.
+    pub rollout: Rollout,
     /// Namespaces of `spec.allowedNamespaces` that do not exist.
     pub absent: Vec<String>,
 }
@@ -56,34 +59,33 @@ pub async fn apply(
     desired: &Desired,
 ) -> Result<Applied> {
     let Desired {
-        service_account,
-        role,
-        role_binding,
         config_map,
         keys,
         claim,
-        deployment,
-        gateway,
-        worker,
-        disruption_budget,
+        workloads,
         grants,
         data_owner,
         version: _,
         public_url: _,
     } = desired;
     let data_owner = data_owner.as_ref();
-    ensure(context, &children.service_accounts, service_account).await?;
-    ensure(context, &children.roles, role).await?;
-    ensure(context, &children.role_bindings, role_binding).await?;
     ensure(context, &children.config_maps, config_map).await?;
     ensure_keys(context, children, gate, keys, data_owner).await?;
-    ensure_claim(context, children, gate, claim, data_owner).await?;
-    ensure(context, &children.services, gateway).await?;
-    ensure(context, &children.services, worker).await?;
-    ensure(context, &children.budgets, disruption_budget).await?;
+    if let Some(claim) = claim {
+        ensure_claim(context, children, gate, claim, data_owner).await?;
+    }
     let absent = grants::ensure(context, children, gate, grants).await?;
-    let deployment = ensure(context, &children.deployments, deployment).await?;
-    Ok(Applied { deployment, absent })
+    let mut rollouts = Rollouts::default();
+    for workload in workloads {
+        let waits = rollouts.waits();
+        let rollout = workload::make(context, children, gate, workload, waits).await?;
+        rollouts.add(workload.role, rollout);
+    }
+    if !rollouts.waits() {
+        prune::prune(context, children, gate, workloads).await?;
+    }
+    let rollout = rollouts.end();
+    Ok(Applied { rollout, absent })
 }
 
 /// The object as it is after the call, from the answer when something was written: the store is

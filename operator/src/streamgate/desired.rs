@@ -6,19 +6,20 @@ mod deployment;
 mod disruption_budget;
 mod grants;
 mod metadata;
+mod network_policy;
 mod rights;
+mod scale;
 mod service_account;
 mod services;
+mod workload;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use streamgate_crds::stream_gate::DataPolicy;
+use streamgate_crds::stream_gate::{DataPolicy, Topology};
 
 pub use grants::Grant;
 pub use metadata::{is_of, labels};
+pub use workload::Workload;
 
 use super::validate::ValidatedGate;
 use crate::context::Settings;
@@ -27,26 +28,14 @@ use crate::context::Settings;
 /// cannot be forgotten there.
 #[derive(Clone, Debug)]
 pub struct Desired {
-    /// Account of the data plane.
-    pub service_account: ServiceAccount,
-    /// What the account may do in the gate's namespace.
-    pub role: Role,
-    /// Gives it that.
-    pub role_binding: RoleBinding,
     /// The role configuration file.
     pub config_map: ConfigMap,
     /// Metadata of the Secret with the generated keys.
     pub keys: ObjectMeta,
-    /// The data volume.
-    pub claim: PersistentVolumeClaim,
-    /// The pod that runs every role.
-    pub deployment: Deployment,
-    /// What viewers reach.
-    pub gateway: Service,
-    /// What job pods reach.
-    pub worker: Service,
-    /// Keeps a drain from taking the pod together with others of the gate.
-    pub disruption_budget: PodDisruptionBudget,
+    /// The data volume, where something is kept on one.
+    pub claim: Option<PersistentVolumeClaim>,
+    /// The pods, in the order they are rolled out.
+    pub workloads: Vec<Workload>,
     /// Rights in other namespaces, one for each of `spec.allowedNamespaces`.
     pub grants: Vec<Grant>,
     /// Owner of volume and keys: the gate under `dataPolicy: Delete`, nobody under `Retain`.
@@ -66,17 +55,12 @@ pub fn desired(gate: &ValidatedGate, settings: &Settings) -> Result<Desired, ser
     let version = version.unwrap_or_else(|| settings.default_version.clone());
     let public_url = public_url(gate);
     let config = config_map::yaml(gate, &public_url)?;
+    let compact = gate.spec.topology == Topology::Compact;
     Ok(Desired {
-        service_account: service_account::service_account(gate),
-        role: rights::role(gate),
-        role_binding: rights::role_binding(gate),
-        deployment: deployment::deployment(gate, settings, &version, &config),
+        workloads: workload::workloads(gate, settings, &version, &config),
         config_map: config_map::config_map(gate, config),
         keys: metadata::retained(gate, &metadata::keys_name(gate)),
-        claim: claim::claim(gate),
-        gateway: services::gateway(gate),
-        worker: services::worker(gate),
-        disruption_budget: disruption_budget::disruption_budget(gate),
+        claim: compact.then(|| claim::claim(gate)),
         grants: grants::grants(gate),
         data_owner: data_owner(gate),
         version,
@@ -104,8 +88,6 @@ fn public_url(gate: &ValidatedGate) -> String {
 }
 
 #[cfg(test)]
-#[path = "desired/fields.rs"]
 mod fields;
 #[cfg(test)]
-#[path = "desired/golden.rs"]
 mod golden;

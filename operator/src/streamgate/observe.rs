@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{self as rbac, RoleBinding};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -54,6 +56,10 @@ pub struct Children {
     pub services: Store<Service>,
     /// Disruption budgets.
     pub budgets: Store<PodDisruptionBudget>,
+    /// Who may connect to the pods.
+    pub network_policies: Store<NetworkPolicy>,
+    /// Autoscalers.
+    pub autoscalers: Store<HorizontalPodAutoscaler>,
     /// Pods of the gates; no job pods.
     pub pods: Store<Pod>,
     keys: Arc<Mutex<HashMap<String, KeysSeen>>>,
@@ -78,6 +84,8 @@ pub fn children(context: &Context) -> (Children, BoxStream<'static, ObjectRef<St
         deployments: watched(context, &mut touched),
         services: watched(context, &mut touched),
         budgets: watched(context, &mut touched),
+        network_policies: watched(context, &mut touched),
+        autoscalers: watched(context, &mut touched),
         pods: pods(context, &mut touched),
         keys: Arc::default(),
     };
@@ -95,10 +103,10 @@ fn watched<K: Writable + Watchable>(context: &Context, touched: &mut Touched) ->
 }
 
 fn pods(context: &Context, touched: &mut Touched) -> Store<Pod> {
-    let role = Role::All.name();
+    let roles = Role::EVERY.map(Role::name).join(",");
     selected(
         context,
-        &format!("{MANAGED_BY}={OPERATOR},{COMPONENT}={role}"),
+        &format!("{MANAGED_BY}={OPERATOR},{COMPONENT} in ({roles})"),
         touched,
     )
 }
@@ -137,20 +145,25 @@ impl Children {
         let _ = self.deployments.wait_until_ready().await;
         let _ = self.services.wait_until_ready().await;
         let _ = self.budgets.wait_until_ready().await;
+        let _ = self.network_policies.wait_until_ready().await;
+        let _ = self.autoscalers.wait_until_ready().await;
         let _ = self.pods.wait_until_ready().await;
     }
 
-    /// The pods of a gate.
-    pub fn pods_of(&self, gate: &StreamGate) -> Vec<Arc<Pod>> {
+    /// The pods of a role of a gate.
+    pub fn pods_of(&self, gate: &StreamGate, role: Role) -> Vec<Arc<Pod>> {
         let (namespace, name) = (gate.namespace(), gate.name_any());
         self.pods.state_filter(move |pod: &Pod| {
-            pod.namespace() == namespace && pod.labels().get(INSTANCE) == Some(&name)
+            let label = |key| pod.labels().get(key).map(String::as_str);
+            pod.namespace() == namespace
+                && label(INSTANCE) == Some(&name)
+                && label(COMPONENT) == Some(role.name())
         })
     }
 
-    /// The Deployment of a gate.
-    pub fn deployment_of(&self, gate: &StreamGate) -> Option<Arc<Deployment>> {
-        let name = names::child(&gate.name_any(), Role::All);
+    /// The Deployment of a role of a gate.
+    pub fn deployment_of(&self, gate: &StreamGate, role: Role) -> Option<Arc<Deployment>> {
+        let name = names::child(&gate.name_any(), role);
         let key = ObjectRef::new(&name).within(&gate.namespace()?);
         self.deployments.get(&key)
     }

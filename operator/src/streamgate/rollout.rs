@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::ResourceExt;
+use streamgate_contract::roles::Role;
 use streamgate_crds::conditions::reason;
 
 /// Where the Deployment is.
@@ -19,6 +20,38 @@ pub enum Rollout {
     },
 }
 
+/// Where the Deployments of all roles are.
+#[derive(Debug, Default)]
+pub struct Rollouts {
+    first: Option<(Role, &'static str, String)>,
+}
+
+impl Rollouts {
+    /// Takes that of a role; those before count more.
+    pub fn add(&mut self, role: Role, rollout: Rollout) {
+        if let (None, Rollout::Unavailable { reason, message }) = (&self.first, rollout) {
+            self.first = Some((role, reason, message));
+        }
+    }
+
+    /// Is a role not well yet?
+    pub fn waits(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// All together: the first that is not well speaks for them.
+    pub fn end(self) -> Rollout {
+        match self.first {
+            None => Rollout::Available,
+            Some((Role::All, reason, message)) => Rollout::Unavailable { reason, message },
+            Some((role, reason, message)) => Rollout::Unavailable {
+                reason,
+                message: format!("role {role}: {message}"),
+            },
+        }
+    }
+}
+
 /// Where the Deployment is, by its status and its pods.
 pub fn rollout<P: AsRef<Pod>>(deployment: Option<&Deployment>, pods: &[P]) -> Rollout {
     if deployment.is_some_and(is_available) {
@@ -29,7 +62,7 @@ pub fn rollout<P: AsRef<Pod>>(deployment: Option<&Deployment>, pods: &[P]) -> Ro
         .find_map(|pod| trouble(pod.as_ref()))
         .or_else(|| deployment.and_then(refusal))
         .unwrap_or_else(|| {
-            let message = "the data plane's pod is being started or rolled out";
+            let message = "the data plane's pods are being started or rolled out";
             (reason::PROGRESSING, message.to_owned())
         });
     Rollout::Unavailable { reason, message }

@@ -23,6 +23,20 @@ pub fn full() -> Value {
     serde_yaml::from_str(FULL).unwrap()
 }
 
+/// A spec that uses every field there is in topology Distributed alone.
+pub fn distributed() -> Value {
+    let mut spec = full();
+    spec["topology"] = json!("Distributed");
+    let all = spec["components"]["all"].clone();
+    spec["components"] = json!({
+        "streaming": {"autoscaling": {"minReplicas": 3, "maxReplicas": 9, "cpuPercent": 60}},
+        "auth": {"replicas": 3, "resources": all["resources"],
+            "nodeSelector": all["nodeSelector"], "priorityClassName": all["priorityClassName"]},
+        "cache": {"replicas": 1},
+    });
+    spec
+}
+
 /// Settings of the operator.
 pub fn settings() -> Settings {
     Settings {
@@ -45,6 +59,8 @@ storage:
     endpoint: http://s3.media.svc:9000
     forcePathStyle: true
     credentialsSecretName: bucket-credentials
+database:
+  postgres: {secretName: database-url, key: uri, connectionsPerPod: 6}
 chains:
 - {name: main, chainId: 1, rpcUrls: ["http://evm.media.svc:8545"], quorum: 1, finality: Latest, confirmations: 2, maxAgeSeconds: 60}
 solana:
@@ -87,6 +103,7 @@ limits:
   mode: Shadow
   trustedProxies: [10.0.0.0/8]
   maxConcurrentRequests: 512
+  sharedStore: {secretName: limits-url, key: redis}
 audit:
   rules: [{role: auth, methods: [POST], level: Request}]
   mode: Batch

@@ -15,6 +15,7 @@ use streamgate_crds::{StreamGate, StreamGateSpec};
 use super::quantity;
 
 mod rules;
+mod topology;
 
 /// A StreamGate whose spec holds no contradiction, with what its children need of its metadata.
 #[derive(Clone, Debug)]
@@ -102,6 +103,7 @@ pub fn validate(gate: &StreamGate) -> Result<ValidatedGate, Invalid> {
     sign_in(spec, &mut problems);
     storage(spec, &mut problems);
     components(spec, &mut problems);
+    topology::check(spec, &mut problems);
     namespaces(&spec.allowed_namespaces, &mut problems);
     log_filter(&spec.log, &mut problems);
     let owner = gate.controller_owner_ref(&());

@@ -44,12 +44,25 @@ struct Claims {
 #[derive(Deserialize)]
 struct Kubernetes {
     namespace: String,
-    pod: Option<PodClaim>,
+    pod: Option<Named>,
+    #[serde(rename = "serviceaccount")]
+    account: Option<Named>,
 }
 
 #[derive(Deserialize)]
-struct PodClaim {
+struct Named {
     name: String,
+}
+
+/// What a token says of whoever shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bearer {
+    /// The pod it was issued to.
+    pub(super) pod: Pod,
+    /// The pod's service account, in the pod's namespace.
+    pub(super) account: String,
+    /// When it ends.
+    pub(super) expires: UnixSeconds,
 }
 
 impl Keys {
@@ -67,13 +80,13 @@ impl Keys {
         })
     }
 
-    /// Which pod a token was issued to.
+    /// Whom a token was issued to.
     pub(super) fn verify(
         &self,
         token: &str,
         audience: &str,
         now: UnixSeconds,
-    ) -> Result<Pod, Refusal> {
+    ) -> Result<Bearer, Refusal> {
         let header = decode_header(token).map_err(|_| Refusal::Invalid("it is malformed"))?;
         let id = header.kid.ok_or(Refusal::Invalid("it names no key"))?;
         let (algorithm, key) = self.keys.get(&id).ok_or(Refusal::UnknownKey)?;
@@ -84,11 +97,11 @@ impl Keys {
         // Times are held against our own clock below.
         rules.validate_exp = false;
         let claims = decode::<Claims>(token, key, &rules).map_err(|e| Refusal::Invalid(why(&e)))?;
-        pod(claims.claims, now)
+        bearer(claims.claims, now)
     }
 }
 
-fn pod(claims: Claims, now: UnixSeconds) -> Result<Pod, Refusal> {
+fn bearer(claims: Claims, now: UnixSeconds) -> Result<Bearer, Refusal> {
     if claims.exp.saturating_add(LEEWAY) <= now {
         return Err(Refusal::Invalid("it has expired"));
     }
@@ -96,9 +109,14 @@ fn pod(claims: Claims, now: UnixSeconds) -> Result<Pod, Refusal> {
         return Err(Refusal::Invalid("it is not valid yet"));
     }
     let unbound = Refusal::Invalid("it is bound to no pod");
-    Ok(Pod {
-        namespace: claims.kubernetes.namespace,
-        name: claims.kubernetes.pod.ok_or(unbound)?.name,
+    let nobody = Refusal::Invalid("it names no service account");
+    Ok(Bearer {
+        pod: Pod {
+            namespace: claims.kubernetes.namespace,
+            name: claims.kubernetes.pod.ok_or(unbound)?.name,
+        },
+        account: claims.kubernetes.account.ok_or(nobody)?.name,
+        expires: claims.exp,
     })
 }
 
@@ -143,7 +161,7 @@ mod tests {
 
     fn token(change: Value) -> String {
         let mut claims = json!({"iss": "https://cluster", "aud": ["gate"], "exp": 1_000, "nbf": 400,
-            "kubernetes.io": {"namespace": "n", "pod": {"name": "p"}}});
+            "kubernetes.io": {"namespace": "n", "pod": {"name": "p"}, "serviceaccount": {"name": "s"}}});
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -157,7 +175,9 @@ mod tests {
     #[test]
     fn a_token_is_believed_only_for_its_audience_issuer_time_and_pod() {
         let verify = |change| keys().verify(&token(change), "gate", 500);
-        assert_eq!(verify(json!({})).unwrap().name, "p");
+        let read = verify(json!({})).unwrap();
+        assert_eq!((read.pod.name.as_str(), read.account.as_str()), ("p", "s"));
+        assert_eq!(read.expires, 1_000);
         for (change, words) in [
             (json!({"aud": ["other"]}), "it is meant for somebody else"),
             (json!({"aud": null}), "it is no service-account token"),
@@ -167,6 +187,10 @@ mod tests {
             (
                 json!({"kubernetes.io": {"namespace": "n"}}),
                 "it is bound to no pod",
+            ),
+            (
+                json!({"kubernetes.io": {"namespace": "n", "pod": {"name": "p"}}}),
+                "it names no service account",
             ),
         ] {
             assert_eq!(verify(change), Err(Refusal::Invalid(words)));

@@ -27,6 +27,7 @@ use crate::ports::openid::OpenIdError;
 mod admission;
 mod keys;
 mod openid;
+pub mod roles;
 mod sign_in;
 
 /// Largest body of a request; the largest message and its signature fit.

@@ -13,6 +13,8 @@ use utoipa::{OpenApi, ToSchema};
 use super::{Check, Gateway};
 use crate::error::{Kind, Problem};
 
+pub mod roles;
+
 /// The page that shows the description: no other origin, nothing that is not in the page.
 const BROWSER: &str = include_str!("browser.html");
 /// What the page may do.

@@ -26,7 +26,7 @@ use sending::Receiver;
 
 mod conditions;
 mod cors;
-mod credential;
+pub(crate) mod credential;
 mod parts;
 mod problem;
 mod sending;

@@ -7,10 +7,14 @@ use streamgate_contract::config::{
     Auth, Chain, DATA_DIR, Database, GateIdentity, Limits, OpenIdProvider, People, RoleConfig,
     SolanaCluster, Storage, Transcode,
 };
+use streamgate_contract::peers::{DATABASE_URL, ROLES, SHARED_STORE_URL, URLS_DIR, callers};
 use streamgate_contract::plan::SourceLimits;
-use streamgate_crds::stream_gate::{self, OidcProvider, S3Storage};
+use streamgate_contract::roles::Role;
+use streamgate_crds::stream_gate::{
+    self, OidcProvider, Postgres, S3Storage, SharedStore, Topology,
+};
 
-use super::metadata;
+use super::{metadata, services};
 use crate::streamgate::validate::{self, ValidatedGate};
 
 /// Key of the ConfigMap.
@@ -37,9 +41,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         public_url: public_url.to_owned(),
         serve_tls: spec.exposure.tls_secret_name.is_some(),
         storage: storage(spec.storage.s3.as_ref()),
-        database: Database::Sqlite {
-            path: format!("{DATA_DIR}/catalog.sqlite"),
-        },
+        database: database(spec.database.postgres.as_ref()),
         chains: chains(gate),
         solana: gate.spec.solana.iter().map(cluster).collect(),
         webhooks: spec.webhooks.clone(),
@@ -62,7 +64,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             mode: spec.limits.mode,
             trusted_proxies: spec.limits.trusted_proxies.clone(),
             max_concurrent_requests: spec.limits.max_concurrent_requests,
-            shared_store: None,
+            shared_store: shared_store(spec.limits.shared_store.as_ref()),
         },
         audit: spec.audit.clone(),
         playback: spec.playback.clone(),
@@ -73,6 +75,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
             grid: spec.transcode.grid.clone(),
             limits: SourceLimits::default(),
         },
+        peers: peers(gate),
         log: spec.log.clone(),
     }
 }
@@ -84,6 +87,31 @@ fn identity(gate: &ValidatedGate) -> GateIdentity {
         uid: gate.uid.clone(),
         allowed_namespaces: gate.spec.allowed_namespaces.clone(),
     }
+}
+
+fn database(postgres: Option<&Postgres>) -> Database {
+    match postgres {
+        None => Database::Sqlite {
+            path: format!("{DATA_DIR}/catalog.sqlite"),
+        },
+        Some(postgres) => Database::Postgres {
+            url_file: format!("{URLS_DIR}/{DATABASE_URL}"),
+            connections: postgres.connections_per_pod,
+        },
+    }
+}
+
+fn shared_store(store: Option<&SharedStore>) -> Option<String> {
+    store.map(|_| format!("{URLS_DIR}/{SHARED_STORE_URL}"))
+}
+
+/// Where the roles are that somebody asks; nowhere else when all are in one pod.
+fn peers(gate: &ValidatedGate) -> BTreeMap<Role, String> {
+    let asked = ROLES.iter().filter(|role| !callers(**role).is_empty());
+    let asked = asked.filter(|_| gate.spec.topology == Topology::Distributed);
+    asked
+        .map(|role| (*role, services::internal_url(gate, *role)))
+        .collect()
 }
 
 fn storage(s3: Option<&S3Storage>) -> Storage {

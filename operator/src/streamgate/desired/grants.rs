@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{Role as Rights, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use streamgate_contract::labels::STREAM_GATE_UID;
+use streamgate_contract::roles::Role;
+use streamgate_crds::stream_gate::Topology;
 
 use super::{metadata, rights};
 use crate::streamgate::validate::ValidatedGate;
@@ -14,7 +16,7 @@ use crate::streamgate::validate::ValidatedGate;
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The role.
-    pub role: Role,
+    pub role: Rights,
     /// Its binding.
     pub role_binding: RoleBinding,
 }
@@ -35,12 +37,16 @@ fn grant(gate: &ValidatedGate, namespace: &str) -> Grant {
         rights::rule("streamgate.io", "transcodejobs/status", &["patch"]),
     ];
     let metadata = foreign(gate, namespace);
+    let account = match gate.spec.topology {
+        Topology::Compact => Role::All,
+        Topology::Distributed => Role::Worker,
+    };
     Grant {
-        role: Role {
+        role: Rights {
             metadata: metadata.clone(),
             rules: Some(rules),
         },
-        role_binding: rights::binding(gate, metadata, &name(gate)),
+        role_binding: rights::binding(gate, account, metadata, &name(gate)),
     }
 }
 

@@ -22,20 +22,20 @@ pub fn labels(gate: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// Labels of the pod and of what stands for it.
-pub fn pod_labels(gate: &ValidatedGate) -> BTreeMap<String, String> {
+/// Labels of the pods of a role and of what stands for them.
+pub fn pod_labels(gate: &ValidatedGate, role: Role) -> BTreeMap<String, String> {
     let mut labels = labels(&gate.name);
-    labels.extend(selector(gate));
+    labels.extend(selector(gate, role));
     labels
 }
 
-/// What selects the gate's pod and no job pod. Cannot be changed after a release: the selector
+/// What selects the pods of a role and no job pod. Cannot be changed after a release: the selector
 /// of a Deployment is immutable.
-pub fn selector(gate: &ValidatedGate) -> BTreeMap<String, String> {
+pub fn selector(gate: &ValidatedGate, role: Role) -> BTreeMap<String, String> {
     text([
         (NAME, APPLICATION),
         (INSTANCE, &gate.name),
-        (COMPONENT, Role::All.name()),
+        (COMPONENT, role.name()),
     ])
 }
 
@@ -65,9 +65,13 @@ pub fn is_of(gate: &str, metadata: &ObjectMeta) -> bool {
         .all(|key| carried.get(*key) == labels(gate).get(*key))
 }
 
-/// Name of the account, its role and its binding.
-pub fn account_name(gate: &ValidatedGate) -> String {
-    format!("{}-dataplane", gate.name)
+/// Name of the account of a role's pods, its rights and their binding. By it the roles know each
+/// other.
+pub fn account_name(gate: &ValidatedGate, role: Role) -> String {
+    match role {
+        Role::All => format!("{}-dataplane", gate.name),
+        role => names::child(&gate.name, role),
+    }
 }
 
 /// Name of the ConfigMap.
@@ -85,9 +89,9 @@ pub fn data_name(gate: &ValidatedGate) -> String {
     format!("{}-data", gate.name)
 }
 
-/// Name of the Deployment and its disruption budget.
-pub fn pod_name(gate: &ValidatedGate) -> String {
-    names::child(&gate.name, Role::All)
+/// Name of the Deployment of a role, and of what stands beside it.
+pub fn pod_name(gate: &ValidatedGate, role: Role) -> String {
+    names::child(&gate.name, role)
 }
 
 fn text<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {

@@ -1,54 +1,76 @@
-//! What the data plane may do: the Role and its RoleBinding in the gate's namespace. Nothing on
+//! What the data plane may do: a Role and its RoleBinding in the gate's namespace. Nothing on
 //! Secrets.
 
-use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role as Rights, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use streamgate_contract::roles::Role;
 
 use super::metadata;
 use crate::streamgate::validate::ValidatedGate;
 
 const STREAMGATE: &str = "streamgate.io";
 
-/// The role in the gate's own namespace.
-pub fn role(gate: &ValidatedGate) -> Role {
-    let rules = vec![
-        rule(
-            STREAMGATE,
-            "transcodejobs",
-            &["create", "get", "list", "watch"],
-        ),
+/// What the account of a role may do in the gate's own namespace; `None` for those that ask the
+/// cluster for nothing.
+pub fn rights(gate: &ValidatedGate, role: Role) -> Option<(Rights, RoleBinding)> {
+    let rules = match role {
+        Role::All => [worker(), monitor()].concat(),
+        Role::Worker => worker(),
+        Role::Monitor => {
+            let jobs = rule(STREAMGATE, "transcodejobs", &["get", "list", "watch"]);
+            [vec![jobs], monitor()].concat()
+        }
+        _ => return None,
+    };
+    let name = metadata::account_name(gate, role);
+    let metadata = metadata::owned(gate, &name);
+    let rights = Rights {
+        metadata: metadata.clone(),
+        rules: Some(rules),
+    };
+    Some((rights, binding(gate, role, metadata, &name)))
+}
+
+/// Jobs are made, seen, and told how far they are.
+fn worker() -> Vec<PolicyRule> {
+    let seen = &["create", "get", "list", "watch"];
+    vec![
+        rule(STREAMGATE, "transcodejobs", seen),
         rule(STREAMGATE, "transcodejobs/status", &["patch"]),
-        rule(STREAMGATE, "alertpolicies", &["get", "list", "watch"]),
+    ]
+}
+
+/// Pods and jobs are counted, policies evaluated, and what fires is told.
+fn monitor() -> Vec<PolicyRule> {
+    let seen = &["get", "list", "watch"];
+    vec![
+        rule(STREAMGATE, "alertpolicies", seen),
         rule(STREAMGATE, "alertpolicies/status", &["patch"]),
         rule(STREAMGATE, "streamgates", &["get"]),
         rule(STREAMGATE, "streamgates/status", &["patch"]),
-        rule("", "pods", &["get", "list", "watch"]),
+        rule("", "pods", seen),
         rule("events.k8s.io", "events", &["create", "patch"]),
-    ];
-    Role {
-        metadata: metadata::owned(gate, &metadata::account_name(gate)),
-        rules: Some(rules),
-    }
+    ]
 }
 
-/// Gives the account its role.
-pub fn role_binding(gate: &ValidatedGate) -> RoleBinding {
-    let name = metadata::account_name(gate);
-    binding(gate, metadata::owned(gate, &name), &name)
-}
-
-/// A binding of the gate's account to a role beside it.
-pub fn binding(gate: &ValidatedGate, metadata: ObjectMeta, role: &str) -> RoleBinding {
+/// A binding of a role's account to rights beside it.
+pub fn binding(
+    gate: &ValidatedGate,
+    role: Role,
+    metadata: ObjectMeta,
+    rights: &str,
+) -> RoleBinding {
     RoleBinding {
         metadata,
         role_ref: RoleRef {
             api_group: "rbac.authorization.k8s.io".to_owned(),
             kind: "Role".to_owned(),
-            name: role.to_owned(),
+            name: rights.to_owned(),
         },
         subjects: Some(vec![Subject {
             kind: "ServiceAccount".to_owned(),
-            name: metadata::account_name(gate),
+            name: metadata::account_name(gate, role),
             namespace: Some(gate.namespace.clone()),
             ..Subject::default()
         }]),

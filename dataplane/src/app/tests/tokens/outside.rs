@@ -54,7 +54,8 @@ pub async fn cluster() -> (String, String) {
     let mut header = Header::new(Algorithm::ES256);
     header.kid = Some("cluster".into());
     let claims = json!({"iss": "https://cluster", "aud": ["uid"], "exp": SystemClock.now() + 600,
-        "kubernetes.io": {"namespace": "default", "pod": {"name": "a-pod"}}});
+        "kubernetes.io": {"namespace": "default", "pod": {"name": "a-pod"},
+            "serviceaccount": {"name": "default"}}});
     let signing = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).unwrap();
     (
         url,
