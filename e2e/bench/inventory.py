@@ -67,7 +67,15 @@ def found_route(file, route):
 
 
 def check():
-    """Everything that is wrong."""
+    """Everything that is wrong, the page included."""
+    wrong = mistakes()
+    if not wrong and (not PAGE.exists() or PAGE.read_text() != page()):
+        wrong.append(f"{PAGE.relative_to(ROOT)} is of another inventory; run python3 -m bench.inventory --write in e2e")
+    return wrong
+
+
+def mistakes():
+    """Everything that is wrong with the inventory itself."""
     rows, items = load()
     names = [item["id"] for item in items]
     wrong = [f"{name} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
@@ -76,8 +84,6 @@ def check():
             wrong.append(f"row {row} has no item")
     for item in items:
         wrong += [f"{item['id']}: {what}" for what in faults(item, rows)]
-    if not wrong and (not PAGE.exists() or PAGE.read_text() != page()):
-        wrong.append(f"{PAGE.relative_to(ROOT)} is of another inventory; run python3 -m bench.inventory --write in e2e")
     return wrong
 
 

@@ -25,7 +25,7 @@ QUICK = [f'profile.release.package."streamgate-{name}".opt-level={level}'
 
 
 def main():
-    wrong = inventory.check()
+    wrong = inventory.mistakes()
     if wrong:
         print("\n".join(wrong))
         return 1
