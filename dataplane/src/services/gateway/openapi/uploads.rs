@@ -88,7 +88,7 @@ fn remove() {}
 struct News {
     #[schema(pattern = "^(progress|complete|gone)$")]
     event: String,
-    /// The upload in JSON, as `GET /api/v1/uploads/{id}` tells it; of one that is gone, nothing.
+    /// The upload in JSON, as `GET /api/v1/uploads/{id}` tells it; of one that is gone, `null`.
     data: String,
 }
 
