@@ -267,6 +267,7 @@ async fn a_job_is_shown_as_its_status_says() {
             id: "o1".into(),
             segments: 30,
             bytes: 9_000,
+            taken_from: None,
         });
     });
     let job = stage.get("/jobs/clip", &stage.owner).await;
