@@ -5,6 +5,7 @@ mod fixture;
 mod forms;
 mod guard;
 mod in_flight;
+mod info;
 mod keys;
 mod live;
 mod properties;
