@@ -1,5 +1,4 @@
-//! Names of the pages of what is watched: playlists, the manifest and what is said of them. A name has one
-//! form.
+//! Names of the pages of what is watched: playlists and the manifest. A name has one form.
 
 use std::str::FromStr;
 
@@ -13,8 +12,6 @@ const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MANIFEST: &str = "application/dash+xml";
 /// Media type of the storyboard's tiles in time.
 const TILES: &str = "text/vtt";
-/// Media type of what there is to watch.
-const INFO: &str = "application/json";
 
 /// A page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +22,6 @@ pub enum PageName {
     Manifest,
     /// `storyboard.vtt`
     Storyboard,
-    /// `info.json`
-    Info,
     /// `{track}.m3u8`
     Media(TrackId),
     /// `{track}.iframes.m3u8`
@@ -39,7 +34,6 @@ impl PageName {
         match self {
             PageName::Manifest => MANIFEST,
             PageName::Storyboard => TILES,
-            PageName::Info => INFO,
             PageName::Master | PageName::Media(_) | PageName::IFrames(_) => PLAYLIST,
         }
     }
@@ -54,7 +48,6 @@ impl FromStr for PageName {
             ("master", "m3u8") => Ok(PageName::Master),
             ("manifest", "mpd") => Ok(PageName::Manifest),
             ("storyboard", "vtt") => Ok(PageName::Storyboard),
-            ("info", "json") => Ok(PageName::Info),
             (id, "m3u8") => track(id).map(PageName::Media),
             (id, "iframes.m3u8") => track(id).map(PageName::IFrames),
             _ => Err(NoFileName),
@@ -73,7 +66,6 @@ mod tests {
             ("master.m3u8", PageName::Master),
             ("manifest.mpd", PageName::Manifest),
             ("storyboard.vtt", PageName::Storyboard),
-            ("info.json", PageName::Info),
             ("v720.m3u8", PageName::Media(track.clone())),
             ("v720.iframes.m3u8", PageName::IFrames(track)),
         ] {
@@ -84,7 +76,6 @@ mod tests {
             "master",
             ".m3u8",
             "master.mpd",
-            "v720.json",
             "V720.m3u8",
             "v720.iframes",
             "v720..m3u8",

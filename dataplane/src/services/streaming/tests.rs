@@ -5,7 +5,6 @@ mod fixture;
 mod forms;
 mod guard;
 mod in_flight;
-mod info;
 mod keys;
 mod live;
 mod properties;

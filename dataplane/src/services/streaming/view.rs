@@ -91,8 +91,6 @@ pub struct View {
     pub master: Once,
     /// The manifest.
     pub manifest: Once,
-    /// What there is to watch.
-    pub info: Once,
     /// When it was read.
     pub read: UnixSeconds,
 }
@@ -166,7 +164,6 @@ impl View {
             protected: None,
             master: Once::default(),
             manifest: Once::default(),
-            info: Once::default(),
             read,
         }
     }
