@@ -35,10 +35,12 @@ def main():
         print("\n".join(wrong))
         return 1
     _, items = inventory.load()
+    held = [item for item in items if inventory.is_proven_here(item)]
+    # All of them, so that the programs are the same whichever are wanted.
+    copy(held)
+    programs = build(sorted({target(item) for item in held}))
     wanted = [item for item in items if is_wanted(item)]
-    tested = [item for item in wanted if inventory.is_proven_here(item)]
-    copy(tested)
-    programs = build(sorted({target(item) for item in tested}))
+    tested = [item for item in held if is_wanted(item)]
     if os.environ.get("BUILD_ONLY"):
         return 0
     outcomes = prove(tested, programs)
