@@ -15,23 +15,16 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use streamgate_crds::TranscodeJob;
 use streamgate_crds::contract::names::{self, Step};
-use streamgate_crds::transcode_job::{Ask, Asked, Phase, Progress};
+use streamgate_crds::transcode_job::{Phase, Progress};
 use streamgate_dataplane::adapters::filesystem::Filesystem;
 use streamgate_dataplane::adapters::kubernetes::{Kubernetes, tokens::ClusterTokens};
 use streamgate_dataplane::adapters::sqlite::Sqlite3Catalog;
-use streamgate_dataplane::ports::catalog::schedules::{RunState, Schedules};
 use streamgate_dataplane::ports::catalog::uploads::Place;
 use streamgate_dataplane::ports::catalog::{
     Content, ContentState, Upload, UploadKind, UploadPart, Uploads,
 };
-use streamgate_dataplane::ports::chain::Wallet;
 use streamgate_dataplane::ports::clock::Clock;
-use streamgate_dataplane::ports::identity::Principal;
-use streamgate_dataplane::ports::jobs::{
-    Job, Jobs, JobsError, Marks, PodTokens, TokenError, Written,
-};
-use streamgate_dataplane::services::metadata::cursor::CursorKey;
-use streamgate_dataplane::services::worker::desk::{self, Desk, DeskError, NewJob, tick_name};
+use streamgate_dataplane::ports::jobs::{Job, Jobs, Marks, PodTokens, TokenError, Written};
 use streamgate_dataplane::services::worker::error::WorkerError;
 use streamgate_dataplane::services::worker::signature::UrlKey;
 use streamgate_dataplane::services::worker::{Parts, Worker};

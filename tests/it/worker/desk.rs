@@ -44,7 +44,9 @@ fn again() -> Result<NewJob> {
     )?)
 }
 
-pub(super) async fn what_people_submit_and_ask_reaches_the_cluster_once(world: &World) -> Result<()> {
+pub(super) async fn what_people_submit_and_ask_reaches_the_cluster_once(
+    world: &World,
+) -> Result<()> {
     let who = Principal {
         wallet: Wallet::of_key([1; 20]),
         creator: true,

@@ -326,6 +326,7 @@ async fn profiles_say_what_they_stand_for() {
         .map(|p| p["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["auto", "av1", "hevc", "mobile", "standard", "vp9"]);
+    assert_eq!(profiles[0]["ladder"], "Auto");
     assert_eq!(profiles[1]["renditions"][0]["codec"], "AV1");
     assert_eq!(profiles[1]["audio"]["codec"], "Opus");
     assert_eq!(profiles[3]["builtIn"], true);
