@@ -179,6 +179,15 @@ impl Sound {
         std::fs::write(path, sound).unwrap();
         found
     }
+
+    /// Is it seen when this file is gone?
+    fn missed(&self, file: usize) -> bool {
+        let (path, sound) = &self.files[file];
+        std::fs::remove_file(path).unwrap();
+        let found = verify(self.folder.path(), Some(&KEY), Some(&self.head), |_, _| {}).is_err();
+        std::fs::write(path, sound).unwrap();
+        found
+    }
 }
 
 #[tokio::test]
@@ -241,6 +250,7 @@ async fn every_flip_removal_reorder_and_cut_is_found() {
                 moves += 2;
             }
         }
+        assert!(log.missed(n), "segment {n} removed");
         for other in 0..log.files.len() {
             assert!(
                 n == other || log.seen(n, &log.files[other].1),
