@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub static TARGETS: [Target; 5] = [
     Target {
         name: "sign_in_message",
         run: sign_in_message,

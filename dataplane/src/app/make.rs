@@ -13,6 +13,7 @@ use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
 use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::redis::RedisLimits;
+use crate::adapters::redis::streams::RedisStreams;
 use crate::adapters::webhook::HttpWebhooks;
 use crate::config::cursor_key;
 use crate::edge::Edge;
@@ -21,6 +22,7 @@ use crate::ports::catalog::Catalog;
 use crate::ports::chain::Chain;
 use crate::ports::clock::Clock;
 use crate::ports::identity::{Entitlements, Identities};
+use crate::ports::shared_streams::SharedStreams;
 use crate::services::auth::{self, Auth};
 use crate::services::metadata::cursor::CursorKey;
 use crate::services::metadata::{self, Metadata};
@@ -79,11 +81,21 @@ pub fn auth(
     Ok(Auth::new(parts, config, registry)?)
 }
 
+/// Where replicas of role `streaming` count streams together, if they do.
+pub fn shared_streams(config: &RoleConfig) -> anyhow::Result<Option<Arc<dyn SharedStreams>>> {
+    let Some(path) = &config.limits.shared_store else {
+        return Ok(None);
+    };
+    let url = crate::config::read_url(path.as_ref())?;
+    let store = RedisStreams::new(&url, &config.gate.uid).map_err(anyhow::Error::from_boxed)?;
+    Ok(Some(Arc::new(store)))
+}
+
 /// Role `streaming`.
 pub fn streaming(
     on: &Ground,
     config: &RoleConfig,
-    key: &Verifier,
+    (key, shared_streams): (&Verifier, Option<Arc<dyn SharedStreams>>),
     entitlements: Arc<dyn Entitlements>,
     registry: &Registry,
 ) -> anyhow::Result<Streaming> {
@@ -96,6 +108,7 @@ pub fn streaming(
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
         settings: config.playback.clone(),
+        shared_streams,
     };
     Ok(Streaming::new(parts, registry)?)
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::make::{
     Asked, auth, desk, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
 };
-use super::token_keys::TokenKeys;
+use super::token_keys::{self, TokenKeys};
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::moka_cache::Families;
@@ -36,7 +36,7 @@ use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker, desk::Desk};
-use crate::tokens::{Signer, Verifier};
+use crate::tokens::Verifier;
 
 /// What most roles work on.
 #[derive(Clone)]
@@ -95,9 +95,7 @@ impl Roles {
         keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let signers = [&keys.session, &keys.playback];
-        let [session, playback] = signers.map(|pem| Signer::from_pem(pem));
-        let signers = [session?, playback?];
+        let signers = token_keys::signers_of(keys)?;
         let verifier = Verifier::from_pem(&keys.playback_public)?;
         let ground = &on.ground;
         let (catalog, clock) = (ground.catalog.clone(), ground.clock.clone());
@@ -146,7 +144,8 @@ impl Roles {
             streaming: Arc::new(streaming(
                 ground,
                 config,
-                &verifier,
+                // One process: what it counts is all there is.
+                (&verifier, None),
                 plays.clone(),
                 registry,
             )?),

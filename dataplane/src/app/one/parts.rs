@@ -133,7 +133,14 @@ async fn streaming_role(start: &Start<'_>) -> Result<Made> {
     let leases = Arc::new(RemoteEntitlements::new(start.roles()?, catalog.clone()));
     let plays = Arc::new(CountedEntitlements::new(leases, catalog.clone(), clock));
     let key = token_keys::verifier(&start.args.keys)?;
-    let role = make::streaming(&ground, start.config, &key, plays.clone(), start.registry)?;
+    let counted = (&key, make::shared_streams(start.config)?);
+    let role = make::streaming(
+        &ground,
+        start.config,
+        counted,
+        plays.clone(),
+        start.registry,
+    )?;
     let role = Arc::new(role);
     let keys = TokenKeys {
         signers: None,
