@@ -45,6 +45,7 @@ pub use outside::Outside;
 pub use playback::Playback;
 pub use sessions::{Means, Profile};
 pub use sign_in::{Browser, Challenge, SignedIn};
+pub use siwe::Form;
 
 use examine::Said;
 use machines::Machines;

@@ -24,6 +24,11 @@ pub enum AuthError {
         "people of an OpenID provider sign in at /api/v1/auth/oidc/PROVIDER/login; name a wallet"
     )]
     NoWallet,
+    /// The wallet signs in no such form.
+    #[error(
+        "signType must fit the address: eip4361, personal_sign or eip712 for 0x… and eip155:…, solana for solana:…"
+    )]
+    UnfitForm,
     /// A provider does not vouch for anybody.
     #[error(transparent)]
     OpenId(#[from] OpenIdError),

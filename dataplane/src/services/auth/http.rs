@@ -230,6 +230,7 @@ impl From<AuthError> for Problem {
                 crate::error::unavailable(&error, cause.reason(), detail)
             }
             AuthError::NonceSpent => refused(Kind::Unauthenticated, "NonceSpent"),
+            AuthError::UnfitForm => refused(Kind::Invalid, "InvalidBody"),
             AuthError::NoWallet => refused(Kind::Invalid, "InvalidAddress"),
             AuthError::OpenId(OpenIdError::UnknownProvider(_)) => {
                 refused(Kind::NotFound, "UnknownProvider")

@@ -11,6 +11,7 @@ mod properties;
 mod replicas;
 mod revocation;
 mod sign_in;
+mod sign_in_forms;
 mod solana;
 mod solana_rules;
 mod through;
