@@ -29,6 +29,20 @@ make() {
 # 24 s of 1280x720 at 25 fps, H.264 as it came, sound to AAC over the whole length.
 make clip-720p25.mp4 -i source.ts -map 0:v:0 -map 0:a:0 -c:v copy \
     -c:a aac -b:a 128k -ac 2 -af apad -t 24
+# 34 s of 1280x720 at 29.97 fps as they came: flat drawings that move, words, little else.
+[ -s explainer.ts ] || cat "$assets"/hls-ts-muxed-mp3-h264/seg-[1-8]-v1-a1.ts >explainer.ts
+make explainer-720p30.mp4 -i explainer.ts -map 0:v:0 -c:v copy
+# 24 s of a lecture: a slide every four seconds, words of the licence on white, and a small moving picture.
+if [ ! -s lecture-720p25.mp4 ]; then
+    fold -sw 62 "$root/LICENSE" | grep -v '^ *$' | sed 's/^ */  /' | split -l 13 -d - slide-
+    slide() {
+        echo "drawtext=expansion=none:textfile=slide-0$1:font=DejaVu Sans:fontsize=28:line_spacing=16:fontcolor=0x202040:x=70:y=60:enable='between(t,$1*4,$1*4+3.99)'"
+    }
+    slides=$(for n in 0 1 2 3 4 5; do slide $n; done | paste -sd ,)
+    make lecture-720p25.mp4 -f lavfi -i "color=white:size=1280x720:rate=25:duration=24" -i clip-720p25.mp4 \
+        -filter_complex "[0:v]$slides[words];[1:v]scale=240:135[small];[words][small]overlay=1020:565[v]" \
+        -map "[v]" -map 1:a -c:a copy -c:v libx264 -preset veryfast -crf 12 -g 100
+fi
 make clip-720p25.mkv -i clip-720p25.mp4 -c copy
 make clip-720p25.ts -i clip-720p25.mp4 -c copy
 # Open groups of pictures and a drop-frame rate, 10 s, no sound.
@@ -46,6 +60,9 @@ short() {
     make "$name" -ss 8 -t 3 -i clip-720p25.mp4 -c:v libx264 -preset veryfast -c:a aac "$@"
 }
 short small.mp4 -vf scale=640:360
+make lecture.mp4 -i lecture-720p25.mp4 -t 4 -c copy
+# A camera on its way.
+make busy.mp4 -ss 5 -i clip-720p25.mp4 -t 3 -an -c:v libx264 -preset veryfast -crf 12
 make rotated.mp4 -i small.mp4 -c copy -metadata:s:v:0 rotate=90
 short vfr.mp4 -vf "select='not(mod(n,3))+gt(mod(n,7),3)',scale=480:270" -vsync vfr
 short hevc-10bit.mp4 -vf scale=480:270 -c:v libx265 -x265-params log-level=error -pix_fmt yuv420p10le -tag:v hvc1

@@ -46,10 +46,14 @@ pub mod reason {
     pub const PUBLISHING: &str = "Publishing";
     /// The output is playable.
     pub const PUBLISHED: &str = "Published";
+    /// A job succeeded without encoding: a finished output of the same source and plan was taken over.
+    pub const TAKEN_OVER: &str = "TakenOver";
     /// `spec.suspend` is set.
     pub const SUSPENDED: &str = "Suspended";
     /// The job ran longer than `spec.activeDeadlineSeconds`.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+    /// Somebody cancelled the job.
+    pub const CANCELLED: &str = "Cancelled";
     /// An index failed more often than `spec.backoffLimitPerIndex`.
     pub const BACKOFF_LIMIT_EXCEEDED: &str = "BackoffLimitExceeded";
     /// The claim that holds the source does not exist.

@@ -12,7 +12,7 @@ use streamgate_contract::config::{Finality, Webhooks};
 use streamgate_contract::limits::{LimitMode, RoleLimit};
 use streamgate_contract::playback::PlaybackSettings;
 use streamgate_contract::profiles::Profile;
-use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{self, AudioSettings, GridSettings, Ladder, Rendition};
 use streamgate_contract::rules::GateRule;
 use streamgate_contract::uploads::UploadLimits;
 
@@ -491,8 +491,12 @@ pub struct TranscodeDefaults {
     /// Ladder, tallest first; rungs taller than the source are dropped. Default: profile standard.
     #[schemars(length(min = 1, max = 12))]
     pub renditions: Vec<Rendition>,
-    /// Profiles that TranscodeJobs may name, beside the built-in standard, mobile, hevc, av1 and
-    /// vp9; one of the same name replaces it. What a profile does not say, the fields here say.
+    /// Fixed makes every rung that does not enlarge the source. Auto encodes samples of the source
+    /// first and leaves out a rung that looks like its neighbours, and those below one that goes
+    /// through the lowest rung's cap. Default Fixed.
+    pub ladder: Ladder,
+    /// Profiles that TranscodeJobs may name, beside the built-in standard, auto, mobile, hevc, av1
+    /// and vp9; one of the same name replaces it. What a profile does not say, the fields here say.
     #[schemars(extend("maxProperties" = 16))]
     pub profiles: BTreeMap<String, Profile>,
     /// Audio.
@@ -515,6 +519,7 @@ impl Default for TranscodeDefaults {
     fn default() -> Self {
         Self {
             renditions: renditions::standard(),
+            ladder: Ladder::Fixed,
             profiles: BTreeMap::new(),
             audio: AudioSettings::default(),
             grid: GridSettings::default(),

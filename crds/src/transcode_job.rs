@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::EncryptionSettings;
 use streamgate_contract::ids::{ContentId, UploadId};
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 
 use crate::StreamGateRef;
 
@@ -76,7 +76,7 @@ use crate::StreamGateRef;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.encryption) || self.encryption.scheme == 'AES-128' || !has(self.renditions) || self.renditions.all(r, r.codec in ['H264', 'HEVC'])").message("encryption cbcs and cenc are for H264 and HEVC: use renditions of these or scheme AES-128"))]
-#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile) && has(self.subtitles) == has(oldSelf.subtitles)").message("source, content, profile, renditions, audio, subtitles, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
+#[x_kube(validation = Rule::new("self.streamGateRef == oldSelf.streamGateRef && self.source == oldSelf.source && has(self.grid) == has(oldSelf.grid) && has(self.content) == has(oldSelf.content) && has(self.renditions) == has(oldSelf.renditions) && has(self.audio) == has(oldSelf.audio) && has(self.encryption) == has(oldSelf.encryption) && has(self.profile) == has(oldSelf.profile) && has(self.ladder) == has(oldSelf.ladder) && has(self.subtitles) == has(oldSelf.subtitles)").message("source, content, profile, renditions, ladder, audio, subtitles, encryption, grid and streamGateRef cannot be changed: delete the TranscodeJob and make a new one"))]
 #[x_kube(validation = Rule::new("!has(self.subtitles) || self.subtitles.all(s, s.source.persistentVolumeClaim.claimName == (has(self.source.persistentVolumeClaim) ? self.source.persistentVolumeClaim.claimName : self.subtitles[0].source.persistentVolumeClaim.claimName))").message("subtitles must lie in one claim, that of the source if it has one: copy the files there"))]
 pub struct TranscodeJobSpec {
     /// StreamGate that gets the output.
@@ -91,7 +91,7 @@ pub struct TranscodeJobSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("content cannot be changed: delete the TranscodeJob and make a new one"))]
     pub content: Option<Content>,
 
-    /// Profile: standard, mobile, hevc, av1, vp9, or one of the StreamGate's
+    /// Profile: standard, auto, mobile, hevc, av1, vp9, or one of the StreamGate's
     /// `transcode.profiles`. What is said below goes before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
@@ -103,6 +103,13 @@ pub struct TranscodeJobSpec {
     #[schemars(length(min = 1, max = 12))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("renditions cannot be changed: delete the TranscodeJob and make a new one"))]
     pub renditions: Option<Vec<Rendition>>,
+
+    /// Fixed makes every rung that does not enlarge the source; Auto encodes samples first and leaves
+    /// out a rung that looks like its neighbours, and those below one that goes through the lowest
+    /// rung's cap. The profile's when absent, else the StreamGate's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("ladder cannot be changed: delete the TranscodeJob and make a new one"))]
+    pub ladder: Option<Ladder>,
 
     /// Audio; the StreamGate's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -289,7 +296,8 @@ impl Phase {
     }
 }
 
-/// What became of a TranscodeJob. `progress` is written by the worker, the rest by the operator.
+/// What became of a TranscodeJob. `progress` and `asked` are written by the worker, the rest by the
+/// operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TranscodeJobStatus {
@@ -336,12 +344,47 @@ pub struct TranscodeJobStatus {
     /// The output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStatus>,
+    /// How near the rungs come to what their encoders were given, when the job has succeeded; of a few
+    /// pictures of each chunk, brightness alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    pub quality: Vec<QualityStatus>,
     /// What the pods of this attempt took, when it has succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostStatus>,
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What was asked of the job through the gate's API; written by the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+impl TranscodeJobStatus {
+    /// Whether this is asked of the attempt that the status speaks of.
+    pub fn is_asked(&self, action: Ask) -> bool {
+        let attempt = self.attempt.unwrap_or(0);
+        self.asked == Some(Asked { action, attempt })
+    }
+}
+
+/// What was asked of one attempt of a job. Of any other attempt it asks nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// What to do.
+    pub action: Ask,
+    /// The attempt it is asked of.
+    pub attempt: i32,
+}
+
+/// What may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Ask {
+    /// End the attempt, unless its output is being closed already.
+    Cancel,
+    /// Begin another attempt after this one failed.
+    Retry,
 }
 
 /// What Plan decided.
@@ -364,6 +407,30 @@ pub struct PlanStatus {
     /// Engine that made the plan and does the job.
     #[schemars(length(max = 256))]
     pub engine: String,
+    /// Loudness of the sound, by track, when `audio.loudness` asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub loudness: Vec<LoudnessStatus>,
+}
+
+/// How loud the source of a track is (EBU R 128).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoudnessStatus {
+    /// Track.
+    #[schemars(length(max = 63))]
+    pub track: String,
+    /// Integrated loudness in LUFS, such as `-17.30`; absent for silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub lufs: Option<String>,
+    /// True peak in dBTP; absent for silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub true_peak: Option<String>,
+    /// Gain of the encode in dB.
+    #[schemars(length(max = 16))]
+    pub gain: String,
 }
 
 /// Spans by state.
@@ -394,6 +461,28 @@ pub struct OutputStatus {
     pub segments: i32,
     /// Bytes.
     pub bytes: i64,
+    /// The output whose segments these are, if nothing was encoded: it is of the same source, made
+    /// with the same settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub taken_from: Option<String>,
+}
+
+/// How near a rung comes to what its encoder was given: loss of the encode, not of the size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityStatus {
+    /// Track.
+    #[schemars(length(max = 63))]
+    pub track: String,
+    /// Peak signal-to-noise ratio in dB, such as `41.20`; 100 when nothing differs.
+    #[schemars(length(max = 16))]
+    pub psnr: String,
+    /// Structural similarity, such as `0.9874`; 1 when nothing differs.
+    #[schemars(length(max = 16))]
+    pub ssim: String,
+    /// Pictures that were compared.
+    pub pictures: i64,
 }
 
 /// What the pods of an attempt took. A pod that was killed is not counted.

@@ -29,6 +29,7 @@ use deliver::{Delivery, Taken};
 use expected::Expected;
 use folder::Folder;
 use halt::{Doing, Halt};
+use source::Hashing;
 use worker::Worker;
 
 pub use publish::{PublishArgs, publish};
@@ -130,7 +131,7 @@ impl Courier {
             return Ok(());
         }
         let began = Instant::now();
-        let (assignment, fetched) = tokio::select! {
+        let (assignment, fetched, source) = tokio::select! {
             prepared = self.prepare() => prepared?,
             () = stop.cancelled() => return Ok(()),
         };
@@ -138,7 +139,7 @@ impl Courier {
         let mut delivery = Delivery::new(&self.folder, &self.worker, stop, taken);
         match assignment.order {
             Order::Plan { committed, .. } => {
-                let Some(planned) = delivery.plan(committed).await? else {
+                let Some(planned) = delivery.plan(committed, source).await? else {
                     return Ok(());
                 };
                 let expected = match planned.plan.encodes_at_once() {
@@ -164,11 +165,17 @@ impl Courier {
 
     /// Brings source and order, and says how many bytes it fetched. A courier that was started
     /// again finds the order in place and leaves the transcoder alone.
-    async fn prepare(&self) -> Result<(Assignment, u64), Halt> {
+    async fn prepare(&self) -> Result<(Assignment, u64, Hashing), Halt> {
         let (assignment, mut fetched) = (self.worker.assignment().await?, 0);
+        let mut hashing = Hashing::none();
         if !self.folder.has(ORDER) {
             let mounted = self.mounted.as_deref();
-            fetched = source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            let (file, bytes) =
+                source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+            fetched = bytes;
+            if matches!(assignment.order, Order::Plan { .. }) {
+                hashing = Hashing::begin(file);
+            }
             fetched += source::subtitles(&assignment.subtitles, &self.folder, mounted)?;
             if let Some(protection) = &assignment.protection {
                 let text = serde_json::to_vec(protection).map_err(io::Error::other);
@@ -178,7 +185,7 @@ impl Courier {
             let order = serde_json::to_vec(&assignment.order).map_err(io::Error::other);
             self.folder.place(ORDER, &order.doing("write the order")?)?;
         }
-        Ok((assignment, fetched))
+        Ok((assignment, fetched, hashing))
     }
 
     fn give_up(&self, halt: &Halt) -> Result<(), CourierError> {

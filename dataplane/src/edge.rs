@@ -224,6 +224,8 @@ async fn method_not_allowed() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
     use async_trait::async_trait;
     use axum::body::{Body, to_bytes};
@@ -283,8 +285,14 @@ mod tests {
         let limits = serde_json::from_value(limits).unwrap();
         let audit = Audit::new(Arc::new(NoLog), &AuditSettings::default(), [0; 32]);
         let edge = Edge::new(&limits, Arc::new(OnlyAlice), audit, registry).unwrap();
+        let asked = Arc::new(AtomicU32::new(0));
+        let kept = move || {
+            let times = asked.fetch_add(1, Ordering::SeqCst);
+            async move { ([(header::CACHE_CONTROL, "max-age=60")], times.to_string()) }
+        };
         let api = Router::new()
             .route("/me", get(wallet))
+            .route("/kept", get(kept))
             .route("/slow", get(slow));
         let played = || async { Problem::new(Kind::NotFound, "Played", "here") };
         edge.public(api, Router::new().fallback(played))
@@ -338,6 +346,20 @@ mod tests {
             text.contains(r#"streamgate_http_responses_total{status="404"} 2"#),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_may_be_kept_is_asked_for_once() {
+        let app = app(&prometheus::Registry::new());
+        for (token, answer) in [
+            (Some("alice"), "0"),
+            (Some("alice"), "0"),
+            // Nobody is served what another may see.
+            (None, "1"),
+            (None, "1"),
+        ] {
+            assert_eq!(ask(&app, "/kept", token).await.1, answer, "{token:?}");
+        }
     }
 
     async fn status_of(app: &impl Serves, from: &str, forwarded: Option<&str>) -> u16 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -166,12 +166,33 @@ pub fn routes(health: Arc<Health>) -> Router {
         .with_state(health)
 }
 
-/// Whether the process can serve, and what hinders it.
-pub async fn readyz(State(health): State<Arc<Health>>) -> Response {
-    match health.hindrance().await {
-        None => "ok".into_response(),
-        Some(hindrance) => (StatusCode::SERVICE_UNAVAILABLE, hindrance).into_response(),
-    }
+/// Whether the process can serve, and what hinders it; with `verbose` how every part is.
+pub async fn readyz(State(health): State<Arc<Health>>, RawQuery(query): RawQuery) -> Response {
+    let hindrance = health.hindrance().await;
+    let status = match hindrance {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let text = match asks_for_all(query.as_deref()) {
+        true => listed(&health.checks().await),
+        false => hindrance.unwrap_or("ok").to_owned(),
+    };
+    (status, text).into_response()
+}
+
+/// `verbose`, as Kubernetes' own components know it.
+fn asks_for_all(query: Option<&str>) -> bool {
+    let mut names = query.into_iter().flat_map(|query| query.split('&'));
+    names.any(|part| part.split('=').next() == Some("verbose"))
+}
+
+/// A line for each part.
+fn listed(checks: &[Check]) -> String {
+    let line = |check: &Check| match check.hindrance {
+        None => format!("[+] {} ok\n", check.part),
+        Some(hindrance) => format!("[-] {}: {hindrance}\n", check.part),
+    };
+    checks.iter().map(line).collect()
 }
 
 async fn metrics(State(health): State<Arc<Health>>) -> Response {

@@ -61,11 +61,11 @@ def measured(commands, attend=lambda: None):
     return Cost(wall, usages)
 
 
-def plan_order(ladder, crf=23, grid=None):
+def plan_order(ladder, crf=23, grid=None, fitted="Fixed"):
     """The order to plan, and at once encode, a source of one span; ladder: (height, kbit/s)."""
     renditions = [{"height": height, "maxKbps": kbps, "crf": crf} for height, kbps in ladder]
     limits = {"maxSide": 8192, "maxFrameRate": 120, "maxDurationSeconds": 43200, "maxStreams": 64}
-    request = {"grid": grid or {}, "renditions": renditions, "audio": {"kbps": 128}, "limits": limits}
+    request = {"grid": grid or {}, "renditions": renditions, "ladder": fitted, "audio": {"kbps": 128}, "limits": limits}
     return {"step": "plan", "committed": [], "request": request}
 
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use streamgate_tests::root;
 
@@ -146,6 +147,18 @@ fn files_stay_readable() {
             file.display()
         );
     }
+}
+
+#[test]
+fn the_inventory_is_that_of_the_code() {
+    let checked = Command::new("python3")
+        .args(["-m", "bench.inventory", "--check"])
+        .current_dir(root().join("e2e"))
+        .output()
+        .expect("run python3, which claims are measured with");
+    let wrong = String::from_utf8_lossy(&checked.stdout);
+    let trouble = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{wrong}{trouble}");
 }
 
 #[test]

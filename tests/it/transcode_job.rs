@@ -36,6 +36,7 @@ async fn transcode_jobs_live_as_documented() -> Result<()> {
     a_finished_world_costs_no_request(&client, &first).await?;
     a_refused_source_is_final_and_said_in_an_event(&client).await?;
     suspending_and_deleting_reach_the_jobs(&client).await?;
+    what_is_asked_through_the_gate_is_done_once(&client).await?;
     another_operator_takes_over(&client, first).await
 }
 
@@ -115,6 +116,38 @@ async fn suspending_and_deleting_reach_the_jobs(client: &Client) -> Result<()> {
         Ok(batch.get_opt(&name).await?.is_none().then_some(()))
     })
     .await
+}
+
+/// As the worker asks: a field of the status, under a manager of its own.
+async fn what_is_asked_through_the_gate_is_done_once(client: &Client) -> Result<()> {
+    create(client, "asked", json!({})).await?;
+    until(client, "asked", |status| status["phase"] == "Planning").await?;
+    let name = job(client, "asked", "plan").await?.name_any();
+    let jobs: Api<TranscodeJob> = Api::namespaced(client.clone(), NAMESPACE);
+    let ask = async |action: &str, attempt: i32| -> Result<()> {
+        let asked = json!({"apiVersion": "streamgate.io/v1alpha1", "kind": "TranscodeJob",
+            "status": {"asked": {"action": action, "attempt": attempt}}});
+        let params = PatchParams::apply("streamgate-desk").force();
+        jobs.patch_status("asked", &params, &Patch::Apply(asked))
+            .await?;
+        Ok(())
+    };
+    ask("Cancel", 0).await?;
+    let status = until(client, "asked", |status| status["phase"] == "Failed").await?;
+    assert_eq!(status["reason"], "Cancelled");
+    assert_eq!(holds(&status), ["Failed", "Stalled"]);
+    heard(client, "asked", "Cancelled").await?;
+    let batch: Api<Job> = Api::namespaced(client.clone(), NAMESPACE);
+    eventually("the Job is gone", || async {
+        Ok(batch.get_opt(&name).await?.is_none().then_some(()))
+    })
+    .await?;
+    ask("Retry", 0).await?;
+    let again = |status: &Value| status["phase"] == "Planning" && status["attempt"] == 1;
+    let status = until(client, "asked", again).await?;
+    assert_eq!(status["asked"], json!({"action": "Retry", "attempt": 0}));
+    jobs.delete("asked", &DeleteParams::default()).await?;
+    Ok(())
 }
 
 async fn another_operator_takes_over(client: &Client, first: Operator) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::limits::{LimitMode, RoleLimit};
 use crate::plan::SourceLimits;
 use crate::playback::PlaybackSettings;
 use crate::profiles::Profile;
-use crate::renditions::{AudioSettings, GridSettings, Rendition};
+use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use crate::roles::Role;
 use crate::rules::GateRule;
 use crate::uploads::UploadLimits;
@@ -348,6 +348,9 @@ fn default_concurrency() -> u32 {
 pub struct Transcode {
     /// Ladder.
     pub renditions: Vec<Rendition>,
+    /// How it is fitted to a source.
+    #[serde(default)]
+    pub ladder: Ladder,
     /// Profiles of this gate by name, beside the built-in ones.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,

@@ -92,6 +92,10 @@ id!(
     OutputId, "output id"
 );
 id!(
+    /// Something that is done again and again.
+    ScheduleId, "schedule id"
+);
+id!(
     /// One track of an output, such as `v720`, `a-en-aac`.
     TrackId, "track id"
 );

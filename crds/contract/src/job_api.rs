@@ -10,6 +10,7 @@
 //! | `POST /internal/v1/commits` | [`CommitRequest`] → [`CommitResult`] |
 //! | `POST /internal/v1/progress` | [`ProgressReport`] → 204 |
 //! | `POST /internal/v1/usage` | [`crate::job_files::Usage`] of this pod so far → 204 |
+//! | `POST /internal/v1/quality` | list of [`crate::quality::TrackQuality`] of this pod → 204 |
 //! | `POST /internal/v1/publish` | → [`crate::job_files::Published`] |
 //!
 //! Refusals are problem+json; `reason` in it is a word of [`crate::reasons::job`] where the job
@@ -26,6 +27,8 @@ use crate::stills::Still;
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
 /// Path for a finished plan.
 pub const PLAN_PATH: &str = "/internal/v1/plan";
+/// Header of a plan's request: SHA-256 of the whole source in hex, as the courier fetched it.
+pub const SOURCE_SHA256: &str = "streamgate-source-sha256";
 /// Path for upload tickets.
 pub const TICKETS_PATH: &str = "/internal/v1/tickets";
 /// Path for commits.
@@ -34,6 +37,8 @@ pub const COMMITS_PATH: &str = "/internal/v1/commits";
 pub const PROGRESS_PATH: &str = "/internal/v1/progress";
 /// Path for what a pod took.
 pub const USAGE_PATH: &str = "/internal/v1/usage";
+/// Path for how near a pod's pictures come to the source.
+pub const QUALITY_PATH: &str = "/internal/v1/quality";
 /// Path that closes an output.
 pub const PUBLISH_PATH: &str = "/internal/v1/publish";
 /// Path prefix of the internal object endpoint (volume storage): `…/{key}?expires=…&signature=…`.

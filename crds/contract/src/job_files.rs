@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TrackId;
 use crate::plan::{ByteRange, Plan, PlanRequest, PlanSummary, SpanWork};
+use crate::quality::TrackQuality;
 
 /// Courier → transcoder: an [`Order`].
 pub const ORDER: &str = "plan.json";
@@ -22,6 +23,9 @@ pub const PLAN: &str = "plan.json";
 pub const EVENTS: &str = "events.ndjson";
 /// Courier → transcoder: everything of this step is committed. The transcoder exits 0.
 pub const COMMITTED: &str = "committed";
+/// What [`COMMITTED`] holds when the whole output is committed, not this step's part alone: there is
+/// nothing left to encode.
+pub const WHOLE: &[u8] = b"whole";
 /// Courier → transcoder: a [`GiveUp`]. The transcoder exits with its code.
 pub const GIVE_UP: &str = "give-up.json";
 
@@ -112,6 +116,8 @@ pub enum Event {
         #[serde(default)]
         cpu_milliseconds: u64,
     },
+    /// How near pictures of a rung come to what its encoder was given; those of several add up.
+    Quality(TrackQuality),
     /// Failed for good; the process exits with the matching code.
     Failed(Failure),
     /// Everything of this step is in place.
@@ -179,6 +185,12 @@ pub struct Published {
     /// What the job's pods took for it.
     #[serde(default)]
     pub cost: Usage,
+    /// How near its rungs come to the source, of pictures that were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<TrackQuality>,
+    /// The output that it was taken over from, if it was not encoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
 }
 
 impl Termination {

@@ -23,6 +23,12 @@ pub const STEP: &str = "streamgate.io/step";
 pub const CONFIG_HASH: &str = "streamgate.io/config-hash";
 /// Annotation on a TranscodeJob: a new value runs a failed job again.
 pub const RETRY: &str = "streamgate.io/retry";
+/// Annotation on a TranscodeJob that the gate made: wallet of whose it is.
+pub const JOB_OWNER: &str = "streamgate.io/owner";
+/// Annotation on a TranscodeJob that the gate made: content that gets the output.
+pub const JOB_CONTENT: &str = "streamgate.io/content";
+/// Annotation on a TranscodeJob that the gate made: names the request, so that a repeated one is known.
+pub const JOB_REQUEST: &str = "streamgate.io/request";
 
 /// Field manager of the operator.
 pub const MANAGER_OPERATOR: &str = "streamgate-operator";
@@ -30,5 +36,8 @@ pub const MANAGER_OPERATOR: &str = "streamgate-operator";
 pub const MANAGER_REPLICAS: &str = "streamgate-operator-replicas";
 /// Field manager of the worker: `TranscodeJob.status.progress`.
 pub const MANAGER_WORKER: &str = "streamgate-worker";
+/// Field manager of the worker for what people ask of a job: `TranscodeJob.status.asked`. One of its
+/// own, for whoever applies under a name takes back what it applied before.
+pub const MANAGER_DESK: &str = "streamgate-desk";
 /// Field manager of the monitor: `AlertPolicy.status.evaluation`, `StreamGate.status.dataPlane`.
 pub const MANAGER_MONITOR: &str = "streamgate-monitor";

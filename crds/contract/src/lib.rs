@@ -19,6 +19,7 @@ pub mod peers;
 pub mod plan;
 pub mod playback;
 pub mod profiles;
+pub mod quality;
 pub mod reasons;
 pub mod renditions;
 pub mod roles;
@@ -27,5 +28,5 @@ pub mod stills;
 pub mod text;
 pub mod uploads;
 
-pub use ids::{CategoryId, ContentId, InvalidId, OutputId, TrackId, UploadId};
+pub use ids::{CategoryId, ContentId, InvalidId, OutputId, ScheduleId, TrackId, UploadId};
 pub use roles::Role;

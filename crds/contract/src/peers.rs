@@ -59,6 +59,7 @@ pub const fn callers(callee: Role) -> &'static [Role] {
             Role::Metadata,
             Role::Cache,
             Role::Monitor,
+            Role::Worker,
         ],
         Role::All | Role::Gateway => &[],
         _ => &[Role::Gateway],

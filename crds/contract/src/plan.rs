@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encryption::Protected;
 use crate::ids::TrackId;
-use crate::renditions::{AudioSettings, GridSettings, Rendition, SoundCodec, VideoCodec};
+use crate::renditions::{AudioSettings, GridSettings, Ladder, Rendition, SoundCodec, VideoCodec};
 use crate::stills::{Still, Stills};
 use crate::text::{SideFile, TextPlan};
 
@@ -38,6 +38,9 @@ pub struct PlanRequest {
     pub grid: GridSettings,
     /// The ladder wanted, tallest first; rungs taller than the source are dropped.
     pub renditions: Vec<Rendition>,
+    /// Whether the ladder is made as it is said or fitted to the source.
+    #[serde(default)]
+    pub ladder: Ladder,
     /// Audio rendition.
     pub audio: AudioSettings,
     /// Files with subtitles, in the order in which they are laid down.
@@ -300,7 +303,33 @@ pub enum Media {
         channels: u32,
         /// BCP 47 language.
         language: String,
+        /// How loud its source is, and what it is raised by; `None` when nobody asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<SoundLevel>,
     },
+}
+
+/// How loud a stream of sound is, as its encoder hears it. In hundredths of a decibel, so that every pod
+/// has the very same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SoundLevel {
+    /// Integrated loudness, in hundredths of a LUFS; `None` for silence.
+    pub loudness: Option<i32>,
+    /// True peak, in hundredths of a dBTP; `None` for silence.
+    pub true_peak: Option<i32>,
+    /// Gain of the encode.
+    pub gain: i32,
+}
+
+/// The level of a track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackLevel {
+    /// Track.
+    pub track: TrackId,
+    /// Its level.
+    #[serde(flatten)]
+    pub level: SoundLevel,
 }
 
 /// What one completion index of Encode does.
@@ -349,6 +378,9 @@ pub struct PlanSummary {
     pub notes: Vec<String>,
     /// Engine of the plan.
     pub engine: String,
+    /// Levels of the tracks whose loudness was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<TrackLevel>,
 }
 
 impl Plan {
@@ -392,7 +424,18 @@ impl Plan {
             tracks: tracks.cloned().collect(),
             notes: self.notes.clone(),
             engine: self.engine.clone(),
+            levels: self.levels().collect(),
         }
+    }
+
+    fn levels(&self) -> impl Iterator<Item = TrackLevel> {
+        self.tracks.iter().filter_map(|track| match track.media {
+            Media::Audio { level, .. } => level.map(|level| TrackLevel {
+                track: track.id.clone(),
+                level,
+            }),
+            Media::Video { .. } => None,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::renditions::{
-    AudioCodec, AudioSettings, GridSettings, Rendition, VideoCodec, rungs, standard,
+    AudioCodec, AudioSettings, GridSettings, Ladder, Rendition, VideoCodec, rungs, standard,
 };
 
 /// A profile. What it does not say, the StreamGate's defaults say.
@@ -18,6 +18,9 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 12))]
     pub renditions: Option<Vec<Rendition>>,
+    /// Whether the ladder is made as it is said or fitted to the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
     /// Audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioSettings>,
@@ -31,6 +34,7 @@ impl Profile {
     pub fn or(self, other: Profile) -> Profile {
         Profile {
             renditions: self.renditions.or(other.renditions),
+            ladder: self.ladder.or(other.ladder),
             audio: self.audio.or(other.audio),
             grid: self.grid.or(other.grid),
         }
@@ -41,6 +45,7 @@ impl Profile {
 pub fn built_in() -> BTreeMap<&'static str, Profile> {
     let ladder = |renditions| Profile {
         renditions: Some(renditions),
+        ladder: Some(Ladder::Fixed),
         ..Profile::default()
     };
     let of = |codec, rates: &[(u32, u32)]| ladder(rungs(codec, rates));
@@ -82,8 +87,13 @@ pub fn built_in() -> BTreeMap<&'static str, Profile> {
         audio: Some(opus.clone()),
         ..profile
     };
+    let auto = Profile {
+        ladder: Some(Ladder::Auto),
+        ..ladder(standard())
+    };
     BTreeMap::from([
         ("standard", ladder(standard())),
+        ("auto", auto),
         (
             "mobile",
             of(VideoCodec::H264, &[(480, 1_100), (360, 600), (240, 300)]),
@@ -123,7 +133,10 @@ mod tests {
         assert_eq!(find(&own, "mobile"), Some(small));
         assert_eq!(find(&own, "hevc"), built_in().remove("hevc"));
         assert_eq!(find(&own, "nothing"), None);
-        assert_eq!(names(&own), ["av1", "hevc", "mobile", "standard", "vp9"]);
+        assert_eq!(
+            names(&own),
+            ["auto", "av1", "hevc", "mobile", "standard", "vp9"]
+        );
     }
 
     #[test]

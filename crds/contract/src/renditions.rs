@@ -118,6 +118,17 @@ impl From<AudioCodec> for SoundCodec {
     }
 }
 
+/// How a ladder is fitted to a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Ladder {
+    /// Every rung that does not enlarge the source.
+    #[default]
+    Fixed,
+    /// Samples of the source are encoded first; a rung that looks like its neighbours is left out, and
+    /// those below one that the slowest line carries.
+    Auto,
+}
+
 /// One rung of a video ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -174,6 +185,46 @@ pub struct AudioSettings {
     /// AC-3 and E-AC-3 of the source are offered too as they are, beside their stereo encode.
     /// Default false.
     pub passthrough: bool,
+    /// Loudness of what is encoded (EBU R 128); neither measured nor changed when absent. Encoding
+    /// begins when all of the sound has been heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<Loudness>,
+}
+
+/// How loud sound becomes. One gain for the whole of a stream: what is loud in it stays louder than
+/// what is not. Source: EBU R 128, ITU-R BS.1770-4.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Loudness {
+    /// Normalize brings the sound to the target; Measure only says in the status how loud it is.
+    /// Default Normalize.
+    pub mode: LoudnessMode,
+    /// Integrated loudness in LUFS. Default -23; -16 is common for phones and the web.
+    #[schemars(range(min = -40, max = -5))]
+    pub target_lufs: i32,
+    /// Most true peak in dBTP; the gain stops there, short of the target if need be. Default -1.
+    #[schemars(range(min = -9, max = 0))]
+    pub peak_dbtp: i32,
+}
+
+impl Default for Loudness {
+    fn default() -> Self {
+        Self {
+            mode: LoudnessMode::Normalize,
+            target_lufs: -23,
+            peak_dbtp: -1,
+        }
+    }
+}
+
+/// What is done about loudness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LoudnessMode {
+    /// Measured and brought to the target.
+    #[default]
+    Normalize,
+    /// Measured.
+    Measure,
 }
 
 impl Default for AudioSettings {
@@ -182,6 +233,7 @@ impl Default for AudioSettings {
             kbps: 128,
             codec: AudioCodec::Aac,
             passthrough: false,
+            loudness: None,
         }
     }
 }

@@ -134,6 +134,13 @@ impl Objects for Filesystem {
             .await
     }
 
+    /// A second name for the same file: objects never change, and it goes with its last name.
+    async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<Put, ObjectsError> {
+        let to = self.root.join(to.as_str());
+        self.work("copy", from, move |_, path| link(path, &to))
+            .await
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError> {
         self.work("read", key, |_, path| fs::read(path).map(Bytes::from))
             .await

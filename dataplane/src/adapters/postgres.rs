@@ -23,12 +23,18 @@ mod machine_keys;
 mod outputs;
 #[path = "sql/plays.rs"]
 mod plays;
+#[path = "sql/retired.rs"]
+mod retired;
 #[path = "sql/rows.rs"]
 mod rows;
+#[path = "sql/schedules.rs"]
+mod schedules;
 #[cfg(test)]
 pub mod server;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/twins.rs"]
+mod twins;
 #[path = "sql/upload_parts.rs"]
 mod upload_parts;
 #[path = "sql/upload_turns.rs"]
@@ -40,12 +46,15 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 8] = [
     include_str!("postgres/schema_1.sql"),
     include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
     include_str!("postgres/schema_part_sums.sql"),
     include_str!("postgres/schema_alarms.sql"),
+    include_str!("postgres/schema_schedules.sql"),
+    include_str!("postgres/schema_twins.sql"),
+    include_str!("postgres/schema_quality.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;

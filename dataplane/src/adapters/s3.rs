@@ -193,6 +193,25 @@ impl Objects for S3 {
         self.put_payload(key, Payload { bytes, crc32c }).await
     }
 
+    async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<Put, ObjectsError> {
+        const ACTION: &str = "copy";
+        let client = self.client(ACTION, from)?;
+        if self.head_in(&client, to).await?.is_some() {
+            return Ok(Put::Existed);
+        }
+        // Keys have no character that a URL would write in another way.
+        let source = format!("{}/{from}", self.bucket);
+        let request = client.copy_object().bucket(&self.bucket);
+        let request = request.key(to.as_str()).copy_source(source);
+        match request.send().await {
+            Ok(_) => Ok(Put::Created),
+            Err(error) if Failure::of(&error) == Failure::Absent => {
+                Err(ObjectsError::NotFound(from.clone()))
+            }
+            Err(error) => Err(explain(ACTION, from, &error)),
+        }
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError> {
         self.fetch(key, None).await
     }

@@ -25,10 +25,16 @@ mod machine_keys;
 mod outputs;
 #[path = "sql/plays.rs"]
 mod plays;
+#[path = "sql/retired.rs"]
+mod retired;
 #[path = "sql/rows.rs"]
 mod rows;
+#[path = "sql/schedules.rs"]
+mod schedules;
 #[path = "sql/sessions.rs"]
 mod sessions;
+#[path = "sql/twins.rs"]
+mod twins;
 #[path = "sql/upload_parts.rs"]
 mod upload_parts;
 #[path = "sql/upload_turns.rs"]
@@ -40,7 +46,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 11] = [
+const SCHEMA: [&str; 14] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -52,6 +58,9 @@ const SCHEMA: [&str; 11] = [
     include_str!("sqlite/schema_machine_keys.sql"),
     include_str!("sqlite/schema_part_sums.sql"),
     include_str!("sqlite/schema_alarms.sql"),
+    include_str!("sqlite/schema_schedules.sql"),
+    include_str!("sqlite/schema_twins.sql"),
+    include_str!("sqlite/schema_quality.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a

@@ -27,7 +27,7 @@ use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
-use crate::services::worker::{self, Worker, signature::UrlKey};
+use crate::services::worker::{self, Worker, desk::Desk, signature::UrlKey};
 use crate::tokens::{Signer, Verifier};
 
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
@@ -165,6 +165,24 @@ pub fn worker(
         url_key: UrlKey::new(key.to_vec())?,
     };
     Ok(Worker::new(parts, config, registry)?)
+}
+
+/// What people ask of role `worker`; the key of its cursors is derived from `key`.
+pub fn desk(
+    on: &Ground,
+    config: &RoleConfig,
+    key: &[u8; 32],
+    jobs: Arc<Kubernetes>,
+    registry: &Registry,
+) -> anyhow::Result<Desk> {
+    let parts = worker::desk::Parts {
+        catalog: on.catalog.clone(),
+        objects: on.objects.clone(),
+        jobs,
+        clock: on.clock.clone(),
+        cursor_key: CursorKey::new(cursor_key(key)),
+    };
+    Ok(Desk::new(parts, config, registry)?)
 }
 
 /// AlertPolicies of this gate, and Events on them in the name of this pod.

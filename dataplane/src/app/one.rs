@@ -208,10 +208,15 @@ async fn open(
         Some(identities) => api.layer(from_fn_with_state(identities, authenticate)),
         None => api,
     };
+    // What the gateway passes on, it has recorded.
+    let open = match audit {
+        Some(audit) => open.layer(audit),
+        None => open,
+    };
     let routes = open
         .merge(api.merge(ready).layer(door(&[Role::Gateway])))
         .merge(questions.layer(door(callers(role))));
-    let routes = Inside::new(start.registry, farewell.clone())?.listener(routes, audit);
+    let routes = Inside::new(start.registry, farewell.clone())?.listener(routes);
     internal(start, routes, &health, tasks, drain).await?;
     for work in work {
         tasks.spawn(work);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::make::{
-    Asked, auth, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
+    Asked, auth, desk, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
 };
 use super::token_keys::TokenKeys;
 use crate::adapters::alert_policies::KubernetesPolicies;
@@ -35,7 +35,7 @@ use crate::services::metadata::{self, Metadata};
 use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
-use crate::services::worker::{self, Worker};
+use crate::services::worker::{self, Worker, desk::Desk};
 use crate::tokens::{Signer, Verifier};
 
 /// What most roles work on.
@@ -78,6 +78,7 @@ pub struct Roles {
     upload: Arc<UploadService>,
     jobs: Arc<Kubernetes>,
     worker: Arc<Worker>,
+    desk: Arc<Desk>,
     policies: Arc<KubernetesPolicies>,
     monitor: Arc<Monitor>,
     keys: TokenKeys,
@@ -133,11 +134,13 @@ impl Roles {
             jobs.clone(),
             registry,
         )?;
+        let desk = desk(ground, config, &keys.object_url, jobs.clone(), registry)?;
         Ok(Self {
             monitor: Arc::new(monitor),
             policies,
             audit: on.audit.clone(),
             cache: Arc::new(CacheService::new(caches)),
+            desk: Arc::new(desk),
             worker: Arc::new(worker),
             jobs,
             streaming: Arc::new(streaming(
@@ -181,7 +184,8 @@ impl Roles {
             .merge(gateway::http::routes(gateway))
             .merge(metadata::http::routes(self.metadata.clone()))
             .merge(monitor::http::routes(self.monitor.clone()))
-            .merge(upload::http::routes(self.upload.clone()));
+            .merge(upload::http::routes(self.upload.clone()))
+            .merge(worker::http::routes(self.desk.clone()));
         let playback = streaming::http::service(self.streaming.clone());
         Ok((
             edge.public(api, playback),
@@ -202,6 +206,7 @@ impl Roles {
         tasks.spawn(self.streaming.clone().run(stop.clone()));
         tasks.spawn(self.upload.clone().run(stop.clone()));
         tasks.spawn(self.worker.clone().run(stop.clone()));
+        tasks.spawn(self.desk.clone().run(stop.clone()));
         tasks.spawn(self.monitor.clone().run(stop.clone()));
         tasks.spawn(self.metadata.clone().run(stop.clone()));
         tasks.spawn(self.plays.clone().run(stop.clone()));

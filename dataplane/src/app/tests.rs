@@ -26,7 +26,10 @@ use crate::health::{Health, Needs};
 use crate::layers::client_address::Peer;
 use crate::services::auth::{Outside, fixture};
 
+mod admin;
+mod gateway;
 mod monitor;
+mod refusals;
 mod tokens;
 
 type Listener = BoxCloneSyncService<Request<Body>, Response, Infallible>;
@@ -38,7 +41,7 @@ struct Process {
     public: Listener,
     internal: Listener,
     roles: Roles,
-    _health: Arc<Health>,
+    health: Arc<Health>,
     _folder: tempfile::TempDir,
 }
 
@@ -112,7 +115,7 @@ async fn process_with(mut config: RoleConfig, outside: Outside, cluster: &str) -
         roles,
         public: Listener::new(public),
         internal: Listener::new(internal),
-        _health: health,
+        health,
         _folder: folder,
     }
 }

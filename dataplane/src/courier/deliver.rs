@@ -9,8 +9,11 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use streamgate_contract::job_api::{Object, ProgressReport};
-use streamgate_contract::job_files::{COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage};
+use streamgate_contract::job_files::{
+    COMMITTED, MAX_SEGMENT_BYTES, OUT, SegmentName, Usage, WHOLE,
+};
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 use tokio_util::sync::CancellationToken;
 
 use super::events::Tail;
@@ -108,7 +111,9 @@ impl<'a> Delivery<'a> {
             self.step(&mut ledger, &mut underway).await?;
         }
         self.tell_usage().await?;
-        self.folder.place(COMMITTED, b"")
+        let nothing_left = Expected::whole(plan).missing(&ledger.committed) == 0;
+        let word = if nothing_left { WHOLE } else { b"" };
+        self.folder.place(COMMITTED, word)
     }
 
     /// Says what this pod took, before its transcoder is let go: Publish adds it all up.
@@ -123,6 +128,13 @@ impl<'a> Delivery<'a> {
             tracing::warn!(
                 "what this pod took is missing in the job's cost: the worker did not answer"
             );
+        }
+        let news = std::mem::take(&mut self.tail.news.quality).into_iter();
+        let quality: Vec<_> = news
+            .map(|(track, nearness)| TrackQuality { track, nearness })
+            .collect();
+        if !quality.is_empty() && self.worker.quality(&quality).await.is_err() {
+            tracing::warn!("this pod is missing in the quality report: the worker did not answer");
         }
         Ok(())
     }

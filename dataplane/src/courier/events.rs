@@ -1,10 +1,13 @@
 //! Reads `events.ndjson` as it grows. The file is hostile: lines and the whole are bounded, what
 //! is no event is left out, and nothing in it is ever used as a path.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 
+use streamgate_contract::ids::TrackId;
 use streamgate_contract::job_api::ProgressReport;
 use streamgate_contract::job_files::{EVENTS, Event};
+use streamgate_contract::quality::{Nearness, TrackQuality};
 
 use super::folder::Folder;
 use super::halt::{Doing, Halt};
@@ -13,6 +16,8 @@ use super::halt::{Doing, Halt};
 const MAX_LINE: usize = 64 << 10;
 /// Most bytes that are read of the file in all; an engine writes a few MiB in half a day.
 const MAX_EVENTS: u64 = 64 << 20;
+/// Most tracks whose quality is kept.
+const MAX_TRACKS: usize = 64;
 /// Most bytes taken at once.
 const PIECE: usize = 1 << 20;
 
@@ -21,6 +26,7 @@ const PIECE: usize = 1 << 20;
 pub(super) struct News {
     pub(super) progress: Option<ProgressReport>,
     pub(super) cpu_milliseconds: u64,
+    pub(super) quality: BTreeMap<TrackId, Nearness>,
     pub(super) done: bool,
 }
 
@@ -36,6 +42,13 @@ impl News {
                 let frames = frames.min(of);
                 self.cpu_milliseconds = self.cpu_milliseconds.max(cpu_milliseconds);
                 self.progress = Some(ProgressReport { frames, of, fps });
+            }
+            Event::Quality(TrackQuality { track, nearness }) => {
+                let few = self.quality.len() < MAX_TRACKS || self.quality.contains_key(&track);
+                if few {
+                    let sum = self.quality.entry(track).or_default();
+                    *sum = sum.and(nearness);
+                }
             }
             Event::Done => self.done = true,
             // Files are found by looking, not by what is said about them; after a failure the

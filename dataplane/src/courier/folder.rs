@@ -153,7 +153,7 @@ impl Folder {
 
     /// The group may read: the transcoder shares it, under another user.
     fn create(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
         let created = rustix::fs::openat2(&*self.0, name, flags, mode, beneath())?;
         Ok(File::from(created))

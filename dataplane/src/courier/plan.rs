@@ -14,6 +14,7 @@ use super::expected::has_distinct_tracks;
 use super::folder::Folder;
 use super::halt::Halt;
 use super::send::Hashed;
+use super::source::Hashing;
 
 /// A plan the worker has accepted.
 pub(super) struct Planned {
@@ -27,6 +28,7 @@ impl Delivery<'_> {
     pub(super) async fn plan(
         &mut self,
         mut committed: Vec<SegmentName>,
+        source: Hashing,
     ) -> Result<Option<Planned>, Halt> {
         let Some(plan) = self.await_plan().await? else {
             return Ok(None);
@@ -34,7 +36,9 @@ impl Delivery<'_> {
         let mut objects = inits(self.folder, &plan).await?;
         objects.extend(texts(self.folder, &plan).await?);
         objects.extend(stills(self.folder, &plan).await?);
-        committed.extend(stored(self.worker.plan(&plan).await?.order, &plan)?);
+        let sha256 = source.sha256().await;
+        let answer = self.worker.plan(&plan, sha256.as_deref()).await?;
+        committed.extend(stored(answer.order, &plan)?);
         let worker = self.worker;
         stream::iter(&objects)
             .map(Ok)

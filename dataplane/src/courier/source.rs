@@ -1,6 +1,7 @@
 //! Brings the source: just the bytes a step reads, into a sparse file that the transcoder sees
 //! when all of them are there.
 
+mod hashing;
 mod mounted;
 mod parts;
 mod pieces;
@@ -21,13 +22,15 @@ use super::folder::Folder;
 use super::halt::{Doing, Halt};
 use super::worker::Worker;
 
-/// Fetches what `assignment` needs into the folder; how many bytes that were.
+pub(super) use hashing::Hashing;
+
+/// Fetches what `assignment` needs into the folder; the file, and how many bytes that were.
 pub(super) async fn fetch(
     assignment: &Assignment,
     folder: &Folder,
     worker: &Worker,
     mount: Option<&Path>,
-) -> Result<u64, Halt> {
+) -> Result<(Arc<File>, u64), Halt> {
     let target = Arc::new(folder.create_source()?);
     let wanted = match &assignment.source {
         SourceAccess::Parts { parts } => {
@@ -47,7 +50,7 @@ pub(super) async fn fetch(
     };
     folder.finish_source()?;
     let bytes = |range: &ByteRange| range.end.saturating_sub(range.start);
-    Ok(wanted.iter().map(bytes).sum())
+    Ok((target, wanted.iter().map(bytes).sum()))
 }
 
 /// Lays down files with subtitles beside the source; how many bytes they have.

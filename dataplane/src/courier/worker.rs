@@ -11,10 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, PLAN_PATH,
-    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
+    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256, TICKETS_PATH, Ticket,
+    TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published, Usage};
 use streamgate_contract::plan::{ByteRange, Plan};
+use streamgate_contract::quality::TrackQuality;
 
 use super::CourierError;
 use super::halt::Halt;
@@ -85,10 +87,18 @@ impl Worker {
         self.patiently("assignment", ask).await
     }
 
-    /// Hands in a plan; the answer tells the plan of the output, which the first one made.
-    pub(super) async fn plan(&self, plan: &Plan) -> Result<Assignment, Halt> {
+    /// Hands in a plan and the hash of its source; the answer tells the plan of the output, which the
+    /// first one made.
+    pub(super) async fn plan(
+        &self,
+        plan: &Plan,
+        source_sha256: Option<&str>,
+    ) -> Result<Assignment, Halt> {
         let ask = || async {
-            let route = self.route(Method::POST, PLAN_PATH).await?;
+            let mut route = self.route(Method::POST, PLAN_PATH).await?;
+            if let Some(sha256) = source_sha256 {
+                route = route.header(SOURCE_SHA256, sha256);
+            }
             Ok(route.json(plan).timeout(transfer(MAX_ANSWER)))
         };
         self.patiently("plan", ask).await
@@ -121,6 +131,13 @@ impl Worker {
         let route = self.route(Method::POST, USAGE_PATH).await?;
         let route = route.json(usage).timeout(CONNECT);
         answer("usage", route).await.map(|_| ())
+    }
+
+    /// One attempt, for the same reason.
+    pub(super) async fn quality(&self, quality: &[TrackQuality]) -> Result<(), Miss> {
+        let route = self.route(Method::POST, QUALITY_PATH).await?;
+        let route = route.json(quality).timeout(CONNECT);
+        answer("quality", route).await.map(|_| ())
     }
 
     /// Stores the body of exactly `bytes` bytes under a ticket.

@@ -14,7 +14,6 @@ use super::{Guarded, with_fallbacks};
 use crate::error::Reason;
 use crate::layers::around::{Around, Layered, Serves};
 use crate::layers::arrival::Arrivals;
-use crate::layers::audit::Audit;
 use crate::layers::farewell::Farewell;
 use crate::layers::metrics::{Families, Metrics};
 use crate::layers::trace::Trace;
@@ -59,13 +58,8 @@ impl Inside {
         })
     }
 
-    /// The internal listener. With `audit` where requests enter that the gateway does not see.
-    pub fn listener(&self, routes: Router, audit: Option<Audit>) -> impl Serves + use<> {
-        let routes = with_fallbacks(routes);
-        let routes = match audit {
-            Some(audit) => routes.layer(audit),
-            None => routes,
-        };
+    /// The internal listener.
+    pub fn listener(&self, routes: Router) -> impl Serves + use<> {
         ServiceBuilder::new()
             // First, so that everything later can name the request.
             .layer(Layered(Arrivals))
@@ -77,6 +71,6 @@ impl Inside {
             // On every answer, refusals too.
             .layer(Layered(self.farewell.clone()))
             .layer(Layered(Reasons))
-            .service(routes)
+            .service(with_fallbacks(routes))
     }
 }

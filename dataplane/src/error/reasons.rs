@@ -1,7 +1,7 @@
 //! The reasons of refusals there are: a label of a metric and the field `reason` of a problem.
 
 /// Every reason, in order; the last stands for those that are not listed.
-pub const REASONS: [&str; 147] = [
+pub const REASONS: [&str; 157] = [
     "AdminRequired",
     "AuditUnavailable",
     "AuthUnreachable",
@@ -50,6 +50,7 @@ pub const REASONS: [&str; 147] = [
     "InvalidQuery",
     "InvalidReturn",
     "InvalidRoleToken",
+    "InvalidSchedule",
     "InvalidSearch",
     "InvalidSession",
     "InvalidSignature",
@@ -57,7 +58,13 @@ pub const REASONS: [&str; 147] = [
     "InvalidState",
     "InvalidToken",
     "InvalidTtl",
+    "JobChanging",
+    "JobEnded",
     "JobGone",
+    "JobNameTaken",
+    "JobNotFailed",
+    "JobPublishing",
+    "JobRefused",
     "JobsUnavailable",
     "KeyReused",
     "KeysUnavailable",
@@ -115,14 +122,17 @@ pub const REASONS: [&str; 147] = [
     "SessionEnded",
     "SessionRequired",
     "SessionsUnavailable",
+    "SettingsRefused",
     "SignInDeclined",
     "SignInRequired",
+    "SourceNotFound",
     "StoreFull",
     "StoreUnavailable",
     "Timeout",
     "TokenRequired",
     "TooManyCategories",
     "TooManyNamespaces",
+    "TooManySchedules",
     "TooManySilences",
     "TooManyStreams",
     "TooManyUploads",

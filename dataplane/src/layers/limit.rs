@@ -296,7 +296,7 @@ impl Around for Limit {
             By::Address => Scope::Edge,
             // Counted outside already.
             By::Principal if route.scope == Scope::Edge => return Ok(None),
-            By::Principal => route.scope,
+            By::Principal => route.counted(request.method()),
         };
         let (Some(policy), Some(key)) = (self.policies.of(scope), self.key(request)) else {
             return Ok(None);

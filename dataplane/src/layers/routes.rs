@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Request;
+use axum::http::Method;
 use streamgate_contract::limits::Scope::{self, Edge, Role as Of};
 use streamgate_contract::roles::Role::{Auth, Cache, Metadata, Monitor, Streaming, Upload, Worker};
 
@@ -39,15 +40,21 @@ pub struct Route {
 
 /// What requests of several routes are counted under: one label for all that begin so, since a label
 /// costs fourteen series whether or not anybody asks.
-const COUNTED_AS_ONE: [&str; 7] = [
+const COUNTED_AS_ONE: [&str; 10] = [
     "/api/v1/auth/keys",
     "/api/v1/auth/oidc",
     "/api/v1/cache",
     "/api/v1/categories",
+    "/api/v1/jobs",
     "/api/v1/monitor",
+    "/api/v1/schedules",
     "/api/v1/stats",
+    "/internal/v1",
     "/prometheus/api/v1",
 ];
+
+/// Where jobs are submitted.
+const SUBMISSIONS: [&str; 2] = ["/api/v1/jobs", "/api/v1/jobs/{id}/retry"];
 
 impl Route {
     /// Its label in metrics: its template, or the beginning it shares with its neighbours.
@@ -55,6 +62,14 @@ impl Route {
         let mut shared = COUNTED_AS_ONE.into_iter();
         let shared = shared.find(|shared| self.template.starts_with(shared));
         shared.unwrap_or(self.template)
+    }
+
+    /// The policy that counts a request of this method: submission of jobs has one of its own.
+    pub fn counted(&self, method: &Method) -> Scope {
+        let submits = self.scope == Of(Worker)
+            && *method == Method::POST
+            && SUBMISSIONS.contains(&self.template);
+        if submits { Scope::Jobs } else { self.scope }
     }
 }
 
@@ -124,6 +139,14 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/uploads/{id}/events", Of(Upload), Class::Upload),
     ("/api/v1/files", Of(Upload), Class::Upload),
     ("/api/v1/files/{id}", Of(Upload), Class::Upload),
+    ("/api/v1/jobs", Of(Worker), Class::Search),
+    ("/api/v1/jobs/{id}", Of(Worker), Class::Api),
+    ("/api/v1/jobs/{id}/cancel", Of(Worker), Class::Api),
+    ("/api/v1/jobs/{id}/retry", Of(Worker), Class::Api),
+    ("/api/v1/profiles", Of(Worker), Class::Api),
+    ("/api/v1/queue", Of(Worker), Class::Api),
+    ("/api/v1/schedules", Of(Worker), Class::Search),
+    ("/api/v1/schedules/{id}", Of(Worker), Class::Api),
     ("/v/{handle}/{file}", Of(Streaming), Class::Playback),
     ("/v/{handle}/{track}/{file}", Of(Streaming), Class::Playback),
     ("/internal/v1/roles/{question}", Of(Auth), Class::Api),
@@ -217,6 +240,19 @@ mod tests {
             None => part.to_owned(),
         };
         template.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn submission_of_jobs_is_counted_apart() {
+        for (method, path, scope) in [
+            (Method::POST, "/api/v1/jobs", Scope::Jobs),
+            (Method::GET, "/api/v1/jobs", Of(Worker)),
+            (Method::POST, "/api/v1/jobs/x/retry", Scope::Jobs),
+            (Method::POST, "/api/v1/jobs/x/cancel", Of(Worker)),
+            (Method::POST, "/api/v1/contents", Of(Metadata)),
+        ] {
+            assert_eq!(of(path).counted(&method), scope, "{method} {path}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::Source;
@@ -15,14 +16,20 @@ pub mod alarms;
 pub mod library;
 mod machine_keys;
 pub mod plays;
+pub mod retired;
+pub mod schedules;
 #[cfg(test)]
 pub mod suite;
+mod twins;
 pub mod uploads;
 
 use alarms::Alarms;
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
+use retired::Retirement;
+use schedules::Schedules;
+pub use twins::Twins;
 pub use uploads::{OutboxEntry, Upload, UploadKind, UploadPart, Uploads};
 
 /// Why the catalog did not do it.
@@ -171,6 +178,15 @@ pub trait Outputs: Send + Sync {
     ) -> Result<(), CatalogError>;
     /// What all pods together took for an output.
     async fn usage(&self, output: &OutputId) -> Result<Usage, CatalogError>;
+    /// Notes what a pod compared of a rung; of the same pod what says more counts.
+    async fn note_quality(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        quality: &TrackQuality,
+    ) -> Result<(), CatalogError>;
+    /// What all pods together compared of an output, by track.
+    async fn quality(&self, output: &OutputId) -> Result<Vec<TrackQuality>, CatalogError>;
     /// Closes an output of which everything is committed and makes it the content's current one.
     async fn publish(&self, output: &OutputId) -> Result<(), CatalogError>;
 }
@@ -199,11 +215,31 @@ pub trait Sessions: Send + Sync {
 
 /// The whole catalog.
 pub trait Catalog:
-    Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+    Contents
+    + Library
+    + Plays
+    + Outputs
+    + Twins
+    + Retirement
+    + Uploads
+    + Schedules
+    + Sessions
+    + MachineKeys
+    + Alarms
 {
 }
 
 impl<T> Catalog for T where
-    T: Contents + Library + Plays + Outputs + Uploads + Sessions + MachineKeys + Alarms
+    T: Contents
+        + Library
+        + Plays
+        + Outputs
+        + Twins
+        + Retirement
+        + Uploads
+        + Schedules
+        + Sessions
+        + MachineKeys
+        + Alarms
 {
 }

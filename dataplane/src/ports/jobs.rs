@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use streamgate_contract::ContentId;
 use streamgate_crds::TranscodeJobSpec;
-use streamgate_crds::transcode_job::{Phase, Progress};
+use streamgate_crds::transcode_job::{Asked, Phase, Progress, TranscodeJobStatus};
 
 use super::Source;
+use super::clock::UnixSeconds;
 
 #[cfg(test)]
 pub mod memory;
@@ -30,12 +32,43 @@ pub struct Job {
     pub attempt: u32,
     /// Somebody deleted it.
     pub deleted: bool,
+    /// What it was made with.
+    pub marks: Marks,
+    /// When it was made.
+    pub created_at: UnixSeconds,
+    /// What became of it so far.
+    pub status: Arc<TranscodeJobStatus>,
+}
+
+/// What the gate notes on a job that it makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Wallet of whose it is.
+    pub owner: Option<String>,
+    /// Content that gets the output.
+    pub content: Option<ContentId>,
+    /// Names the request that made it.
+    pub request: Option<String>,
 }
 
 impl Job {
     /// Nothing may be done for it any more.
     pub fn ended(&self) -> bool {
         self.deleted || self.phase.is_terminal()
+    }
+
+    /// Wallet of whose it is, if that is known.
+    pub fn owner(&self) -> Option<&str> {
+        let named = self.spec.content.as_ref().and_then(|c| c.owner.as_deref());
+        self.marks.owner.as_deref().or(named)
+    }
+
+    /// The content that gets the output, if that is known.
+    pub fn content(&self) -> Option<&str> {
+        let made = self.status.output.as_ref().map(|o| o.content.as_str());
+        let named = self.spec.content.as_ref().map(|c| c.id.as_str());
+        let marked = self.marks.content.as_ref().map(ContentId::as_str);
+        made.or(named).or(marked)
     }
 }
 
@@ -68,6 +101,9 @@ pub enum JobsError {
         /// Name.
         name: String,
     },
+    /// The API server does not take it as it is.
+    #[error("the cluster refused the TranscodeJob: {0}")]
+    Refused(String),
     /// The TranscodeJobs of a namespace are not known yet.
     #[error(
         "the TranscodeJobs of namespace {0} are not known yet; try again, and check that the data plane's account may list them"
@@ -88,13 +124,24 @@ pub enum JobsError {
 pub trait Jobs: Send + Sync {
     /// The TranscodeJob with this UID, if `namespace` has it.
     async fn job(&self, namespace: &str, uid: &str) -> Result<Option<Job>, JobsError>;
-    /// Makes a TranscodeJob; harmless when repeated.
+    /// The TranscodeJob of this name as it is now, whatever was seen of it.
+    async fn read(&self, namespace: &str, name: &str) -> Result<Option<Job>, JobsError>;
+    /// The TranscodeJob of this name as it was seen last, or as it is now when it was never seen.
+    async fn named(&self, namespace: &str, name: &str) -> Result<Option<Job>, JobsError>;
+    /// Every TranscodeJob that was seen, in no order.
+    async fn all(&self) -> Result<Vec<Arc<Job>>, JobsError>;
+    /// Makes a TranscodeJob; harmless when repeated. It is the one that is there now.
     async fn create(
         &self,
         namespace: &str,
         name: &str,
         spec: &TranscodeJobSpec,
-    ) -> Result<Made, JobsError>;
+        marks: &Marks,
+    ) -> Result<(Made, Job), JobsError>;
+    /// Whether the cluster would take such a TranscodeJob; makes none.
+    async fn check(&self, namespace: &str, spec: &TranscodeJobSpec) -> Result<(), JobsError>;
+    /// Writes `status.asked` and nothing else, unless the job has changed since it was seen.
+    async fn ask(&self, job: &Job, asked: Asked) -> Result<Written, JobsError>;
     /// Writes `status.progress` and nothing else, unless the job has changed since it was seen.
     async fn write_progress(&self, job: &Job, progress: &Progress) -> Result<Written, JobsError>;
 }

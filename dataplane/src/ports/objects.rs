@@ -148,6 +148,11 @@ pub trait Objects: Send + Sync {
             })?;
         self.put(key, bytes.freeze()).await
     }
+    /// Makes `to` an object of the same bytes as `from`, unless it is one already; each can be removed
+    /// without the other. A store that cannot copy moves the bytes through here.
+    async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<Put, ObjectsError> {
+        self.put(to, self.get(from).await?).await
+    }
     /// The whole object.
     async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectsError>;
     /// Bytes `range` of it, exactly.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -10,6 +11,7 @@ use reqwest::Client;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
@@ -83,4 +85,40 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     assert!(client(&second).get(&url).send().await.is_ok());
     stop.cancel();
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_in_work_finish_when_the_server_stops() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, go) = (begun.clone(), go.clone());
+        move || async move {
+            begun.notify_one();
+            go.notified().await;
+            "served"
+        }
+    };
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let figures = Service::new(&prometheus::Registry::new()).unwrap();
+    let (stop, routes) = (
+        CancellationToken::new(),
+        Router::new().route("/", get(slow)),
+    );
+    let connections = figures.connections("public");
+    let server = tokio::spawn(serve(socket, routes, connections, stop.clone()));
+    let asked = tokio::spawn(Client::new().get(&url).send());
+    begun.notified().await;
+    stop.cancel();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!server.is_finished(), "somebody still waits for an answer");
+    assert!(Client::new().get(&url).send().await.is_err(), "nobody new");
+    go.notify_one();
+    let answer = asked.await.unwrap().unwrap();
+    assert_eq!(answer.text().await.unwrap(), "served");
+    tokio::time::timeout(Duration::from_secs(5), server)
+        .await
+        .unwrap()
+        .unwrap();
 }

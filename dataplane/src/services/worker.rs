@@ -22,6 +22,7 @@ mod assignment;
 mod body;
 mod content;
 mod deliver;
+pub mod desk;
 pub mod error;
 pub mod http;
 mod metrics;
@@ -32,6 +33,7 @@ mod planned;
 pub mod progress;
 mod range;
 pub mod signature;
+mod take_over;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

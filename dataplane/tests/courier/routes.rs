@@ -13,11 +13,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH, Object,
-    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256,
+    TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{Published, SegmentName, Usage};
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 
 use crate::pod::TOKEN;
 use crate::worker::State;
@@ -34,6 +35,7 @@ pub fn app(state: Arc<Mutex<State>>) -> Router {
         .route(COMMITS_PATH, post(commit))
         .route(PROGRESS_PATH, post(progress))
         .route(USAGE_PATH, post(usage))
+        .route(QUALITY_PATH, post(quality))
         .route(PUBLISH_PATH, post(publish))
         .route(&object, get(read).put(store))
         .layer(DefaultBodyLimit::disable())
@@ -90,6 +92,11 @@ async fn plan(
     Json(plan): Json<Plan>,
 ) -> Result<Json<Assignment>, Problem> {
     let (pod, mut state) = enter(&world, &headers)?;
+    let sha256 = headers.get(SOURCE_SHA256).map(|h| h.to_str().unwrap());
+    state.source_sha256 = sha256.map(str::to_owned);
+    if state.has_it_all {
+        state.take_over(&plan);
+    }
     state.plan.get_or_insert(plan);
     let committed = state.committed.keys().cloned().collect();
     let mut answer = state.assignment(&pod).unwrap();
@@ -212,6 +219,16 @@ async fn usage(
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn quality(
+    world: World,
+    headers: HeaderMap,
+    Json(quality): Json<Vec<TrackQuality>>,
+) -> Result<StatusCode, Problem> {
+    let (_, mut state) = enter(&world, &headers)?;
+    state.quality.extend(quality);
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Problem> {
     let (_, state) = enter(&world, &headers)?;
     Ok(Json(Published {
@@ -220,6 +237,8 @@ async fn publish(world: World, headers: HeaderMap) -> Result<Json<Published>, Pr
         segments: u32::try_from(state.committed.len()).unwrap(),
         bytes: state.objects.values().map(|o| o.len() as u64).sum(),
         cost: Usage::default(),
+        quality: Vec::new(),
+        taken_from: None,
     }))
 }
 

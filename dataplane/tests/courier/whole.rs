@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use sha2::{Digest, Sha256};
 use streamgate_contract::job_files::Termination;
 use streamgate_contract::renditions::{GridSettings, standard};
 use streamgate_contract::text::{SideFile, TextTraits};
@@ -88,6 +89,12 @@ async fn a_source_of_one_span_is_done_by_the_plan_pod() {
         usage.cpu_milliseconds > 0 && usage.pod_milliseconds > 0,
         "{usage:?}"
     );
+    let [quality] = &state.quality[..] else {
+        panic!("{:?}", state.quality);
+    };
+    assert_eq!(quality.track.as_str(), "v240");
+    // Two of each of the two chunks.
+    assert_eq!(quality.nearness.pictures, 4);
 }
 
 #[tokio::test]
@@ -103,6 +110,28 @@ async fn a_source_in_a_claim_is_copied_and_planned() {
     pod.start();
     assert_eq!(pod.end().await, 0, "{:?}", pod.message());
     assert_eq!(worker.state().plan.as_ref().unwrap(), &planned().plan);
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_not_encoded() {
+    let lowest = standard().split_off(4);
+    let several = State::new(source(), small_grid(), standard());
+    let one = State::new(source(), GridSettings::default(), lowest);
+    for mut state in [several, one] {
+        state.has_it_all = true;
+        let worker = Worker::start(state).await;
+        let mut pod = Pod::new("plan", &worker.url());
+        pod.start();
+        assert_eq!(pod.end().await, 0, "{:?}", pod.message());
+        let Some(Termination::Plan(summary)) = pod.message() else {
+            panic!("{:?}", pod.message());
+        };
+        assert_eq!(summary.spans, 0, "Encode has nothing to do");
+        let state = worker.state();
+        let said = state.source_sha256.clone();
+        assert_eq!(said.unwrap(), hex::encode(Sha256::digest(source())));
+        assert!(state.objects.keys().all(|key| !key.ends_with(".m4s")));
+    }
 }
 
 /// A job with these subtitles beside its source, which is in a claim.

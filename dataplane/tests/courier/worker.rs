@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use streamgate_contract::job_api::{Assignment, Object, ProgressReport, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName, Usage};
 use streamgate_contract::plan::{Plan, PlanRequest, SourceLimits};
+use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition, standard};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,6 +33,8 @@ pub struct State {
     pub progress: Vec<(Instant, ProgressReport)>,
     /// What pods said they took.
     pub usage: Vec<Usage>,
+    /// How near their pictures came.
+    pub quality: Vec<TrackQuality>,
     /// Bytes of the source that were given away.
     pub served: u64,
     /// A bearer token came where none belongs.
@@ -45,6 +48,10 @@ pub struct State {
     pub on_ticket: Option<Box<dyn FnMut() + Send>>,
     /// Makes each PUT take this long.
     pub slow: Duration,
+    /// A finished output of the same source is there.
+    pub has_it_all: bool,
+    /// What the courier said of the source.
+    pub source_sha256: Option<String>,
 }
 
 /// Sizes of the objects that make the source: the last takes the rest.
@@ -66,6 +73,7 @@ impl State {
             request: PlanRequest {
                 grid,
                 renditions,
+                ladder: Default::default(),
                 audio: AudioSettings::default(),
                 subtitles: Vec::new(),
                 limits: SourceLimits::default(),
@@ -82,6 +90,7 @@ impl State {
             tickets: 0,
             progress: Vec::new(),
             usage: Vec::new(),
+            quality: Vec::new(),
             served: 0,
             leaked: false,
             signature: 0,
@@ -90,6 +99,19 @@ impl State {
             refusal: None,
             on_ticket: None,
             slow: Duration::ZERO,
+            has_it_all: false,
+            source_sha256: None,
+        }
+    }
+
+    /// Commits every segment of a plan, as if copied from another output.
+    pub fn take_over(&mut self, plan: &Plan) {
+        for track in &plan.tracks {
+            for number in 0..track.starts.len() as u32 - 1 {
+                let track = track.id.clone();
+                let name = SegmentName { track, number };
+                self.committed.insert(name, "taken".to_owned());
+            }
         }
     }
 

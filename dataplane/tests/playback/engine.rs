@@ -42,6 +42,7 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
         request: PlanRequest {
             grid,
             renditions,
+            ladder: Default::default(),
             audio: AudioSettings::default(),
             subtitles: SUBTITLES.iter().map(side_file).collect(),
             limits: SourceLimits::default(),

@@ -4,7 +4,9 @@
 
 mod cutter;
 mod encoder;
+mod loudness;
 mod passthrough;
+mod sink;
 mod timeline;
 mod track;
 
@@ -24,6 +26,8 @@ use crate::probe::Scan;
 use crate::source::Source;
 use cutter::Cutter;
 use encoder::SoundEncoder;
+use loudness::Meter;
+use sink::{Encoding, Sink};
 use timeline::Timeline;
 use track::Make;
 
@@ -48,7 +52,9 @@ pub fn tracks(
         let encoder = SoundEncoder::of(settings)?;
         let headers = encoder.headers();
         let make = Make::encoded(settings, &encoder, &headers);
-        tracks.push(make.track(facts, nth(facts, make.codec), boundaries)?);
+        let (mut track, init) = make.track(facts, nth(facts, make.codec), boundaries)?;
+        measure(source, &scan.facts, settings, (&mut track, facts))?;
+        tracks.push((track, init));
     }
     if !settings.passthrough {
         return Ok(tracks);
@@ -65,6 +71,26 @@ pub fn tracks(
         }
     }
     Ok(tracks)
+}
+
+/// Hears a track's stream through to its end, if `settings` want to know how loud it is.
+fn measure(
+    source: &Source,
+    all: &SourceFacts,
+    settings: &AudioSettings,
+    (track, facts): (&mut TrackPlan, &AudioFacts),
+) -> Result<(), EngineError> {
+    let end = track.starts.last().copied().unwrap_or(0);
+    let (Some(wanted), Media::Audio { level, codec, .. }) = (&settings.loudness, &mut track.media)
+    else {
+        return Ok(());
+    };
+    let mut meter = Meter::new()?;
+    let mut timeline = Timeline::new(&mut meter, codec.frame_samples().into(), end);
+    decode(source, facts, origin(all), &mut timeline)?;
+    timeline.finish()?;
+    *level = Some(meter.level(wanted)?);
+    Ok(())
 }
 
 /// Encodes the audio tracks of `plan` side by side, so that all of them grow together.
@@ -114,6 +140,8 @@ struct Work<'a> {
     track: &'a TrackPlan,
     codec: SoundCodec,
     kbps: u32,
+    /// In hundredths of a decibel.
+    gain: i32,
     facts: &'a AudioFacts,
     origin: (i64, Ratio),
 }
@@ -125,6 +153,7 @@ impl<'a> Work<'a> {
             codec,
             stream,
             kbps,
+            level,
             ..
         } = track.media
         else {
@@ -137,6 +166,7 @@ impl<'a> Work<'a> {
             track,
             codec,
             kbps,
+            gain: level.map_or(0, |level| level.gain),
             facts,
             origin: origin(&plan.source),
         }))
@@ -171,15 +201,18 @@ impl<'a> Work<'a> {
         let settings = AudioSettings {
             kbps: self.kbps,
             codec,
-            passthrough: false,
+            ..AudioSettings::default()
         };
         let encoder = SoundEncoder::of(&settings)?;
         let headers = encoder.headers();
         self.check_init(&Make::encoded(&settings, &encoder, &headers), outbox)?;
         let cutter = Cutter::new(self.track, encoder.framing(), outbox);
         let end = self.track.starts.last().copied().unwrap_or(0);
-        let mut timeline = Timeline::new(encoder, cutter, end);
-        self.decode(source, &mut timeline)?;
+        let (frame, gain) = (encoder.framing().frame, self.gain);
+        let factor = (gain != 0).then(|| loudness::factor(gain));
+        let mut encoding = Encoding::new(encoder, cutter, factor);
+        let mut timeline = Timeline::new(&mut encoding, frame, end);
+        decode(source, self.facts, self.origin, &mut timeline)?;
         timeline.finish()
     }
 
@@ -200,36 +233,40 @@ impl<'a> Work<'a> {
             false => Err(EngineError::InitMismatch(self.track.id.clone())),
         }
     }
+}
 
-    /// Feeds every decoded frame to the timeline at its place.
-    fn decode(&self, source: &Source, timeline: &mut Timeline) -> Result<(), EngineError> {
-        let stream = self.facts.stream as usize;
-        let mut input = MediaInput::open(source, Depth::Index)?;
-        input.select(stream);
-        let (mut decoder, time_base) = decoder(&input, stream)?;
-        let zero = signed_samples(self.origin, RATE);
-        let mut place = |frame: &ff::frame::Audio| -> Result<(), EngineError> {
-            let at = frame.pts().or_else(|| frame.timestamp()).map(|pts| {
-                let scaled = i128::from(pts) * i128::from(time_base.numerator()) * 48_000;
-                i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0)
-                    - zero
-            });
-            timeline.place(frame, at)
-        };
-        while let Some(packet) = input.read()? {
-            if packet.stream() != stream {
-                continue;
-            }
-            match decoder.send_packet(&packet) {
-                // A damaged frame becomes silence, because what follows is placed by its time.
-                Ok(()) | Err(ff::Error::InvalidData) => {}
-                Err(e) => return Err(e).of_source("decode an audio packet"),
-            }
-            drain(&mut decoder, &mut place)?;
+/// Feeds every decoded frame to the timeline at its place.
+fn decode(
+    source: &Source,
+    facts: &AudioFacts,
+    origin: (i64, Ratio),
+    timeline: &mut Timeline<impl Sink>,
+) -> Result<(), EngineError> {
+    let stream = facts.stream as usize;
+    let mut input = MediaInput::open(source, Depth::Index)?;
+    input.select(stream);
+    let (mut decoder, time_base) = decoder(&input, stream)?;
+    let zero = signed_samples(origin, RATE);
+    let mut place = |frame: &ff::frame::Audio| -> Result<(), EngineError> {
+        let at = frame.pts().or_else(|| frame.timestamp()).map(|pts| {
+            let scaled = i128::from(pts) * i128::from(time_base.numerator()) * 48_000;
+            i64::try_from(scaled / i128::from(time_base.denominator().max(1))).unwrap_or(0) - zero
+        });
+        timeline.place(frame, at)
+    };
+    while let Some(packet) = input.read()? {
+        if packet.stream() != stream {
+            continue;
         }
-        decoder.send_eof().of_source("finish decoding audio")?;
-        drain(&mut decoder, &mut place)
+        match decoder.send_packet(&packet) {
+            // A damaged frame becomes silence, because what follows is placed by its time.
+            Ok(()) | Err(ff::Error::InvalidData) => {}
+            Err(e) => return Err(e).of_source("decode an audio packet"),
+        }
+        drain(&mut decoder, &mut place)?;
     }
+    decoder.send_eof().of_source("finish decoding audio")?;
+    drain(&mut decoder, &mut place)
 }
 
 fn drain(

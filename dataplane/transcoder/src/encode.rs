@@ -138,6 +138,24 @@ impl VideoEncoder {
         package::config(settings, &self.headers())
     }
 
+    /// What a decoder of this run's pictures has to know.
+    fn parameters(&self) -> ff::codec::Parameters {
+        ff::codec::Parameters::from(&self.encoder)
+    }
+
+    /// A decoder of this run's pictures, with one thread.
+    pub fn decoder(&self) -> Result<ff::decoder::Video, EngineError> {
+        let context = ff::codec::Context::from_parameters(self.parameters());
+        let mut context = context.during("set up decoding")?;
+        context.set_threading(ff::codec::threading::Config {
+            kind: ff::codec::threading::Type::None,
+            count: 1,
+            ..Default::default()
+        });
+        let decoder = context.decoder().video();
+        decoder.during("open the decoder of what was encoded")
+    }
+
     fn headers(&self) -> Vec<u8> {
         // SAFETY: extradata is owned by the open codec context and never changed after opening;
         // it is copied before the borrow of `self` ends.

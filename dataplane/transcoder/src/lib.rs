@@ -11,6 +11,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod events;
+mod fit;
 pub mod input;
 pub mod package;
 pub mod plan;

@@ -6,12 +6,13 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use streamgate_contract::exit;
 use streamgate_contract::job_files::{self, Event, GiveUp, Order, SegmentName, Termination};
+use streamgate_contract::plan::PlanSummary;
 
 use crate::engine;
 use crate::error::{EngineError, WithFile};
@@ -25,7 +26,10 @@ const TICK: Duration = Duration::from_millis(30);
 
 /// The termination message, opened before the sandbox closes the way to it.
 #[derive(Clone)]
-pub struct Message(Arc<Mutex<Option<File>>>);
+pub struct Message {
+    file: Arc<Mutex<Option<File>>>,
+    plan: Arc<OnceLock<PlanSummary>>,
+}
 
 impl Message {
     /// Opens `path`; without the file the message is lost, which the operator survives.
@@ -38,12 +42,34 @@ impl Message {
         if let Err(e) = &options {
             eprintln!("cannot open the termination message: {e}");
         }
-        Self(Arc::new(Mutex::new(options.ok())))
+        Self {
+            file: Arc::new(Mutex::new(options.ok())),
+            plan: Arc::default(),
+        }
+    }
+
+    /// What is to be said of the plan when everything is committed.
+    fn plan(&self, summary: PlanSummary) {
+        // A process makes one plan.
+        let _ = self.plan.set(summary);
+    }
+
+    /// Everything is committed, and `word` is the courier's: says so of a plan; false when there is none
+    /// yet.
+    fn committed(&self, word: &[u8]) -> bool {
+        let Some(mut summary) = self.plan.get().cloned() else {
+            return false;
+        };
+        if word == job_files::WHOLE {
+            summary.spans = 0;
+        }
+        self.write(&Termination::Plan(summary));
+        true
     }
 
     /// Writes the message; the first one stays.
     pub fn write(&self, termination: &Termination) {
-        let file = self.0.lock().ok().and_then(|mut file| file.take());
+        let file = self.file.lock().ok().and_then(|mut file| file.take());
         if let Some(mut file) = file {
             drop(file.write_all(termination.to_message().as_bytes()));
         }
@@ -77,14 +103,15 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
     let order = order(work, wait)?;
     let source = Source::whole(&work.join(job_files::SOURCE))?;
     let outbox = Outbox::open(work, committed(&order))?.sealed(seal(work)?);
-    let planned = reported(&outbox, || obey(&order, &source, work, &outbox))?;
+    reported(&outbox, || obey(&order, &source, work, &outbox, message))?;
     outbox.event(&Event::Done)?;
-    while !work.join(job_files::COMMITTED).exists() {
-        thread::sleep(TICK);
-    }
-    if let Some(termination) = planned {
-        message.write(&termination);
-    }
+    let word = loop {
+        match fs::read(work.join(job_files::COMMITTED)) {
+            Ok(word) => break word,
+            Err(_) => thread::sleep(TICK),
+        }
+    };
+    message.committed(&word);
     Ok(())
 }
 
@@ -112,12 +139,12 @@ fn obey(
     source: &Source,
     work: &Path,
     outbox: &Outbox,
-) -> Result<Option<Termination>, EngineError> {
+    message: &Message,
+) -> Result<(), EngineError> {
     match order {
-        Order::Plan { request, .. } => {
-            let plan = steps::plan(source, request, work, outbox)?;
-            Ok(Some(Termination::Plan(plan.summary())))
-        }
+        Order::Plan { request, .. } => steps::plan(source, request, (work, outbox), &|plan| {
+            message.plan(plan.summary());
+        }),
         Order::Encode {
             plan,
             work,
@@ -130,7 +157,7 @@ fn obey(
                 bytes,
                 committed,
             };
-            steps::encode(source, &span, outbox).map(|()| None)
+            steps::encode(source, &span, outbox)
         }
     }
 }
@@ -174,12 +201,17 @@ fn order(work: &Path, wait: Duration) -> Result<Order, EngineError> {
         .map_err(|e| EngineError::Settings(format!("the order is not understood: {e}")))
 }
 
-/// Ends the process when the courier gives up, whatever the engine is doing.
+/// Ends the process when the courier gives up, whatever the engine is doing, and when everything that
+/// was planned is committed: then somebody else had it already.
 fn watch(work: &Path, message: &Message) {
     let path: PathBuf = work.join(job_files::GIVE_UP);
+    let committed = work.join(job_files::COMMITTED);
     let message = message.clone();
     thread::spawn(move || {
         loop {
+            if fs::read(&committed).is_ok_and(|word| message.committed(&word)) {
+                std::process::exit(exit::DONE.into());
+            }
             let given = fs::read(&path).ok();
             let given = given.and_then(|text| serde_json::from_slice::<GiveUp>(&text).ok());
             if let Some(given) = given {

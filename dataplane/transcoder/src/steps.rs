@@ -18,23 +18,26 @@ use make::Made;
 
 /// Plans `source`: init segments, stills and the plan are put in place. A source of one span is
 /// encoded at once, sound and picture side by side, and begun while its stills are still being made;
-/// its segments leave after the plan. Files with subtitles lie in `work`.
+/// its segments leave after the plan, which `planned` hears of when it is in place. Files with subtitles
+/// lie in `work`.
 pub fn plan(
     source: &Source,
     request: &PlanRequest,
-    work: &Path,
-    outbox: &Outbox,
-) -> Result<Plan, EngineError> {
+    (work, outbox): (&Path, &Outbox),
+    planned: &dyn Fn(&Plan),
+) -> Result<(), EngineError> {
     let scan = probe::scan(source, &request.limits)?;
     let made = make::plan(source, scan, request, (work, outbox))?;
     let held = outbox.hold();
     thread::scope(|scope| {
         let all = || encode_all(&made.plan, source, outbox);
         let work = made.plan.encodes_at_once().then(|| scope.spawn(all));
-        let published = publish(&made, source, outbox).inspect(|_| held.open());
+        let published = publish(&made, source, outbox).inspect(|plan| {
+            planned(plan);
+            held.open();
+        });
         let encoded = work.map_or(Ok(()), |work| ended(work, "the encoding thread panicked"));
-        let plan = published?;
-        encoded.map(|()| plan)
+        published.and(encoded)
     })
 }
 

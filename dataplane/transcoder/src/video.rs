@@ -5,6 +5,7 @@
 //! A run of the encoder is one chunk and always starts from the same state, so a chunk's bytes do
 //! not depend on the span it is in nor on what was done before.
 
+mod quality;
 mod rung;
 
 use std::ops::Range;
@@ -216,7 +217,7 @@ impl Fan<'_> {
 }
 
 /// A picture's time is its number within the run; heads of groups are forced to be IDR.
-fn prepare(picture: &mut ff::frame::Video, number: u64, gop_frames: u32) {
+pub(crate) fn prepare(picture: &mut ff::frame::Video, number: u64, gop_frames: u32) {
     picture.set_pts(i64::try_from(number).ok());
     let head = number.is_multiple_of(u64::from(gop_frames));
     picture.set_kind(if head {

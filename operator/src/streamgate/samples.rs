@@ -123,11 +123,13 @@ components:
 exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 30080, tlsSecretName: watch-tls}
 transcode:
   renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
-  audio: {kbps: 96, codec: Opus, passthrough: true}
+  ladder: Auto
+  audio: {kbps: 96, codec: Opus, passthrough: true, loudness: {mode: Measure, targetLufs: -16, peakDbtp: -3}}
   profiles:
     small:
       renditions: [{height: 360, maxKbps: 700, crf: 30, codec: HEVC, options: {preset: fast}}]
-      audio: {kbps: 64, codec: Opus, passthrough: true}
+      ladder: Auto
+      audio: {kbps: 64, codec: Opus, passthrough: true, loudness: {mode: Measure, targetLufs: -18, peakDbtp: -4}}
       grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   grid: {gopMilliseconds: 1000, gopsPerSegment: 2, segmentsPerChunk: 1, chunksPerSpan: 2}
   parallelism: 2

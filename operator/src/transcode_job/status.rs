@@ -3,12 +3,13 @@
 use k8s_openapi::jiff::Timestamp;
 use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step as Stage;
-use streamgate_contract::plan::PlanSummary;
+use streamgate_contract::plan::{PlanSummary, TrackLevel};
+use streamgate_contract::quality::TrackQuality;
 use streamgate_crds::conditions::{
     self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED, Saying, reason,
 };
 use streamgate_crds::transcode_job::{
-    CostStatus, OutputStatus, Phase, PlanStatus, TranscodeJobStatus,
+    CostStatus, LoudnessStatus, OutputStatus, Phase, PlanStatus, QualityStatus, TranscodeJobStatus,
 };
 
 use crate::events::Notice;
@@ -117,6 +118,7 @@ pub fn count(ranges: &str) -> u64 {
 pub fn ours(status: &TranscodeJobStatus) -> TranscodeJobStatus {
     TranscodeJobStatus {
         progress: None,
+        asked: None,
         ..status.clone()
     }
 }
@@ -135,6 +137,17 @@ pub fn plan(summary: PlanSummary) -> PlanStatus {
             .collect(),
         notes: summary.notes.iter().take(8).map(|n| bounded(n)).collect(),
         engine: summary.engine.chars().take(256).collect(),
+        loudness: summary.levels.iter().take(16).map(loudness).collect(),
+    }
+}
+
+fn loudness(of: &TrackLevel) -> LoudnessStatus {
+    let decibels = |hundredths: i32| format!("{:.2}", f64::from(hundredths) / 100.0);
+    LoudnessStatus {
+        track: of.track.to_string(),
+        lufs: of.level.loudness.map(decibels),
+        true_peak: of.level.true_peak.map(decibels),
+        gain: decibels(of.level.gain),
     }
 }
 
@@ -145,7 +158,25 @@ pub fn output(published: &Published) -> OutputStatus {
         id: published.output.chars().take(63).collect(),
         segments: i32::try_from(published.segments).unwrap_or(i32::MAX),
         bytes: i64::try_from(published.bytes).unwrap_or(i64::MAX),
+        taken_from: published
+            .taken_from
+            .as_ref()
+            .map(|id| id.chars().take(63).collect()),
     }
+}
+
+/// How near the rungs come to the source, as the status shows it.
+pub fn quality(published: &Published) -> Vec<QualityStatus> {
+    let one = |of: &TrackQuality| {
+        let (psnr, ssim) = (of.nearness.psnr()?, of.nearness.ssim()?);
+        Some(QualityStatus {
+            track: of.track.to_string(),
+            psnr: format!("{psnr:.2}"),
+            ssim: format!("{ssim:.4}"),
+            pictures: i64::try_from(of.nearness.pictures).unwrap_or(i64::MAX),
+        })
+    };
+    published.quality.iter().filter_map(one).take(24).collect()
 }
 
 /// What the job's pods took, as the status shows it.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use streamgate_contract::names::Step as Stage;
 use streamgate_crds::conditions::reason;
-use streamgate_crds::transcode_job::{Phase, TranscodeJobSpec, TranscodeJobStatus};
+use streamgate_crds::transcode_job::{Ask, Phase, TranscodeJobSpec, TranscodeJobStatus};
 
 use self::pass::Pass;
 use super::job::GateFacts;
@@ -112,7 +112,7 @@ pub fn refused(
     (new, notice)
 }
 
-/// A value of the annotation that no attempt has answered.
+/// A value of the annotation that no attempt has answered, or a word through the gate's API.
 fn wants_retry(old: &TranscodeJobStatus, seen: &Observed) -> bool {
-    seen.retry.is_some() && seen.retry != old.retried
+    old.is_asked(Ask::Retry) || (seen.retry.is_some() && seen.retry != old.retried)
 }

@@ -119,7 +119,7 @@ fn changed<K: Resource + Send + 'static>(
         .boxed()
 }
 
-/// Everything of a TranscodeJob but the worker's progress.
+/// Everything of a TranscodeJob but the worker's progress; what is asked counts.
 fn own_facts(object: &TranscodeJob) -> u64 {
     let status = object.status.as_ref().map(super::status::ours);
     let mut hasher = DefaultHasher::new();
@@ -131,7 +131,8 @@ fn own_facts(object: &TranscodeJob) -> u64 {
         .hash(&mut hasher);
     object.annotations().get(RETRY).hash(&mut hasher);
     // The printed form of a value is the same when the value is.
-    format!("{status:?}").hash(&mut hasher);
+    let asked = object.status.as_ref().and_then(|status| status.asked);
+    format!("{status:?} {asked:?}").hash(&mut hasher);
     hasher.finish()
 }
 

@@ -8,15 +8,16 @@ use futures::StreamExt;
 use kube::api::Api;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
+use streamgate_contract::labels::{JOB_CONTENT, JOB_OWNER, JOB_REQUEST};
 use streamgate_crds::TranscodeJob;
 
-use crate::ports::jobs::Job;
+use crate::ports::jobs::{Job, Marks};
 
 /// One namespace.
 pub(super) struct Watched {
     namespace: String,
     /// `None` until the first list is complete.
-    jobs: RwLock<Option<HashMap<String, Job>>>,
+    jobs: RwLock<Option<HashMap<String, Arc<Job>>>>,
 }
 
 impl Watched {
@@ -34,7 +35,21 @@ impl Watched {
     /// The job with this UID; the outer `None` says that nothing is known yet.
     pub(super) fn job(&self, uid: &str) -> Option<Option<Job>> {
         let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
-        jobs.as_ref().map(|jobs| jobs.get(uid).cloned())
+        jobs.as_ref()
+            .map(|jobs| jobs.get(uid).map(|job| Job::clone(job)))
+    }
+
+    /// Every job; `None` while nothing is known yet.
+    pub(super) fn all(&self) -> Option<Vec<Arc<Job>>> {
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.as_ref().map(|jobs| jobs.values().cloned().collect())
+    }
+
+    /// The job of this name, if it was seen.
+    pub(super) fn named(&self, name: &str) -> Option<Job> {
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        let found = jobs.as_ref()?.values().find(|job| job.name == name);
+        found.map(|job| Job::clone(job))
     }
 
     /// Follows the namespace for ever.
@@ -59,15 +74,15 @@ impl Watched {
         }
     }
 
-    fn take(&self, event: Event<TranscodeJob>, listed: &mut HashMap<String, Job>) {
+    fn take(&self, event: Event<TranscodeJob>, listed: &mut HashMap<String, Arc<Job>>) {
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(found) => {
-                listed.extend(job(found).map(|job| (job.uid.clone(), job)));
+                listed.extend(job(found).map(|job| (job.uid.clone(), Arc::new(job))));
             }
             Event::InitDone => self.change(|jobs| *jobs = Some(std::mem::take(listed))),
             Event::Apply(found) => self.change(|jobs| {
-                let job = job(found).map(|job| (job.uid.clone(), job));
+                let job = job(found).map(|job| (job.uid.clone(), Arc::new(job)));
                 jobs.get_or_insert_default().extend(job);
             }),
             Event::Delete(gone) => self.change(|jobs| {
@@ -77,14 +92,16 @@ impl Watched {
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Option<HashMap<String, Job>>)) {
+    fn change(&self, change: impl FnOnce(&mut Option<HashMap<String, Arc<Job>>>)) {
         change(&mut self.jobs.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// `None` for an object without an identity, which the API server never sends.
-fn job(found: TranscodeJob) -> Option<Job> {
+pub(super) fn job(found: TranscodeJob) -> Option<Job> {
     let status = found.status.unwrap_or_default();
+    let marked = found.metadata.annotations.unwrap_or_default();
+    let made = found.metadata.creation_timestamp;
     Some(Job {
         uid: found.metadata.uid?,
         namespace: found.metadata.namespace?,
@@ -94,6 +111,13 @@ fn job(found: TranscodeJob) -> Option<Job> {
         phase: status.phase.unwrap_or_default(),
         attempt: u32::try_from(status.attempt.unwrap_or(0)).unwrap_or(0),
         deleted: found.metadata.deletion_timestamp.is_some(),
+        marks: Marks {
+            owner: marked.get(JOB_OWNER).cloned(),
+            content: marked.get(JOB_CONTENT).and_then(|id| id.parse().ok()),
+            request: marked.get(JOB_REQUEST).cloned(),
+        },
+        created_at: made.map_or(0, |time| time.0.as_second()),
+        status: Arc::new(status),
     })
 }
 

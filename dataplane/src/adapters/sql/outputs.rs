@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use streamgate_contract::encryption::ContentKey;
 use streamgate_contract::job_files::Usage;
+use streamgate_contract::quality::{Nearness, TrackQuality};
 use streamgate_contract::{ContentId, OutputId, TrackId};
 
 use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
@@ -16,7 +17,7 @@ fn number(segment: Option<u32>) -> i64 {
     segment.map_or(INIT, i64::from)
 }
 
-fn output(row: &Row) -> Result<Output, CatalogError> {
+pub(super) fn output(row: &Row) -> Result<Output, CatalogError> {
     let plan: &str = column(row, "plan")?;
     Ok(Output {
         id: parsed(row, "id")?,
@@ -214,6 +215,54 @@ impl Outputs for Catalog {
             pod_milliseconds: unsigned(&row, "pod_ms")?,
             fetched_bytes: unsigned(&row, "fetched_bytes")?,
         })
+    }
+
+    async fn note_quality(
+        &self,
+        output: &OutputId,
+        pod: &str,
+        quality: &TrackQuality,
+    ) -> Result<(), CatalogError> {
+        let sql = "INSERT INTO pod_quality
+                       (output, pod, track, pictures, squared_error, similarity)
+                   VALUES ($1, $2, $3, $4, $5, $6)
+                   ON CONFLICT (output, pod, track) DO UPDATE SET
+                   pictures = excluded.pictures, squared_error = excluded.squared_error,
+                   similarity = excluded.similarity
+                   WHERE excluded.pictures > pod_quality.pictures";
+        let nearness = &quality.nearness;
+        let query = sqlx::query(sql)
+            .bind(output.as_str())
+            .bind(pod)
+            .bind(quality.track.as_str())
+            .bind(signed(nearness.pictures)?)
+            .bind(signed(nearness.squared_error)?)
+            .bind(signed(nearness.similarity)?);
+        let done = query.execute(&self.pool).await;
+        done.map(|_| ()).map_err(failed("note a pod's quality"))
+    }
+
+    async fn quality(&self, output: &OutputId) -> Result<Vec<TrackQuality>, CatalogError> {
+        let sql = "SELECT track, CAST(sum(pictures) AS BIGINT) AS pictures,
+                   CAST(sum(squared_error) AS BIGINT) AS squared_error,
+                   CAST(sum(similarity) AS BIGINT) AS similarity
+                   FROM pod_quality WHERE output = $1 GROUP BY track ORDER BY track";
+        let rows = sqlx::query(sql).bind(output.as_str());
+        let rows = rows.fetch_all(&self.pool).await;
+        let quality = |row: &Row| {
+            Ok(TrackQuality {
+                track: parsed(row, "track")?,
+                nearness: Nearness {
+                    pictures: unsigned(row, "pictures")?,
+                    squared_error: unsigned(row, "squared_error")?,
+                    similarity: unsigned(row, "similarity")?,
+                },
+            })
+        };
+        rows.map_err(failed("read an output's quality"))?
+            .iter()
+            .map(quality)
+            .collect()
     }
 
     async fn publish(&self, id: &OutputId) -> Result<(), CatalogError> {

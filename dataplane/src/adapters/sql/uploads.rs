@@ -1,7 +1,7 @@
 //! Uploads and the outbox in either database.
 
 use async_trait::async_trait;
-use streamgate_contract::UploadId;
+use streamgate_contract::{ContentId, UploadId};
 
 use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
 use super::{Catalog, Row, contents, upload_parts};
@@ -206,6 +206,15 @@ impl Uploads for Catalog {
             1 => Ok(()),
             _ => Err(not_found("unfinished upload", id)),
         }
+    }
+
+    async fn upload_of(&self, content: &ContentId) -> Result<Option<UploadId>, CatalogError> {
+        let sql = "SELECT id FROM uploads WHERE content = $1 AND kind != 'piece'
+                   ORDER BY created_at DESC, id LIMIT 1";
+        let query = sqlx::query(sql).bind(content.as_str());
+        let row = query.fetch_optional(&self.pool).await;
+        let row = row.map_err(failed("find an upload"))?;
+        row.as_ref().map(|row| parsed(row, "id")).transpose()
     }
 
     async fn complete_upload(&self, id: &UploadId, content: &Content) -> Result<(), CatalogError> {

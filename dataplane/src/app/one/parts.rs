@@ -173,13 +173,18 @@ async fn worker_role(start: &Start<'_>) -> Result<Made> {
     let (config, registry) = (start.config, start.registry);
     let role = make::worker(&client, &ground, config, &key, jobs.clone(), registry)?;
     let role = Arc::new(role);
+    let desk = make::desk(&ground, config, &key, jobs.clone(), registry)?;
+    let desk = Arc::new(desk);
     let stop = start.stop.clone();
     Ok(Made {
+        api: worker::http::routes(desk.clone()),
         open: worker::http::internal_routes(role.clone()),
+        identities: Some(start.identities()?),
         audit: Some(all::audit_layer(config, &start.args.audit, &key, registry)?),
         needs: needs(&ground.catalog),
         work: vec![
             Box::pin(role.run(start.stop.clone())),
+            Box::pin(desk.run(start.stop.clone())),
             Box::pin(async move { jobs.run(stop).await }),
         ],
         ..Made::default()

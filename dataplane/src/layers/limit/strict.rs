@@ -87,8 +87,9 @@ pub async fn limit(
             Err(refusal) => refusal,
         };
     }
-    let policy = strict.local.policies.of(route.scope);
-    let counted = strict.counted(route.scope, &request);
+    let scope = route.counted(request.method());
+    let policy = strict.local.policies.of(scope);
+    let counted = strict.counted(scope, &request);
     match (strict.ask(counted).await, policy) {
         (Some(Shared::Allowed { left }), Some(policy)) => {
             policy.allowed.inc();

@@ -3,12 +3,15 @@
 use streamgate_contract::encryption::{ContentKey, Hex16};
 use streamgate_contract::job_files::Usage;
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::{Nearness, TrackQuality};
 
 use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod alarms;
 mod library;
+mod schedules;
+mod twins;
 mod uploads;
 
 pub use uploads::{part, upload};
@@ -78,14 +81,17 @@ pub async fn run(catalog: &dyn Catalog) {
     a_job_has_one_output(catalog).await;
     the_first_commit_wins(catalog).await;
     what_pods_took_adds_up(catalog).await;
+    what_pods_compared_adds_up(catalog).await;
     publishing_needs_every_segment(catalog).await;
     the_first_key_of_a_job_stays(catalog).await;
     uploads::run(catalog).await;
+    twins::run(catalog).await;
     nonces_are_taken_once(catalog).await;
     revocation_begins_an_epoch(catalog).await;
     library::run(catalog).await;
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
     alarms::run(catalog).await;
+    schedules::run_all(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {
@@ -207,6 +213,34 @@ async fn what_pods_took_adds_up(catalog: &dyn Catalog) {
     assert_eq!(catalog.usage(&o1).await.unwrap(), took(8, 11, 103));
     let unknown = "unknown".parse().unwrap();
     let outcome = catalog.note_usage(&unknown, "a", &took(1, 1, 1)).await;
+    assert!(outcome.is_err(), "{outcome:?}");
+}
+
+async fn what_pods_compared_adds_up(catalog: &dyn Catalog) {
+    let o1 = "o1".parse().unwrap();
+    let seen = |track: &str, pictures: u64| TrackQuality {
+        track: track.parse().unwrap(),
+        nearness: Nearness {
+            pictures,
+            squared_error: pictures * 10,
+            similarity: pictures * 100,
+        },
+    };
+    assert_eq!(catalog.quality(&o1).await.unwrap(), []);
+    // The second time the first pod knows less.
+    for (pod, track, pictures) in [
+        ("a", "v720", 5),
+        ("b", "v720", 2),
+        ("a", "v240", 1),
+        ("a", "v720", 4),
+    ] {
+        let quality = seen(track, pictures);
+        catalog.note_quality(&o1, pod, &quality).await.unwrap();
+    }
+    let all = [seen("v240", 1), seen("v720", 7)];
+    assert_eq!(catalog.quality(&o1).await.unwrap(), all);
+    let unknown = "unknown".parse().unwrap();
+    let outcome = catalog.note_quality(&unknown, "a", &seen("v720", 1)).await;
     assert!(outcome.is_err(), "{outcome:?}");
 }
 

@@ -128,6 +128,8 @@ pub trait Uploads: Send + Sync {
     async fn create_upload(&self, upload: &Upload) -> Result<(), CatalogError>;
     /// One upload.
     async fn upload(&self, id: &UploadId) -> Result<Upload, CatalogError>;
+    /// The upload that became a content; the newest when there are several.
+    async fn upload_of(&self, content: &ContentId) -> Result<Option<UploadId>, CatalogError>;
     /// Says how long an upload will be; a conflict when that is known, or less than is there.
     async fn set_upload_length(&self, id: &UploadId, length: u64) -> Result<(), CatalogError>;
     /// Takes the turn to write: from nobody, from `holder` itself, or from whoever has turn `over`.

@@ -21,6 +21,25 @@ pub async fn run_without_races(store: &dyn Objects) {
     ranges_are_exact(store).await;
     absent_objects_are_told_apart_from_failures(store).await;
     listing_keeps_to_whole_parts(store).await;
+    a_copy_outlives_what_it_was_made_of(store).await;
+}
+
+async fn a_copy_outlives_what_it_was_made_of(store: &dyn Objects) {
+    let (from, to) = (
+        key("contents/a/o/v720/000001-aa.m4s"),
+        key("contents/b/p/v720/000001-aa.m4s"),
+    );
+    let nothing = store.copy(&from, &to).await;
+    assert!(matches!(nothing, Err(ObjectsError::NotFound(_))));
+    store
+        .put(&from, Bytes::from_static(b"media"))
+        .await
+        .unwrap();
+    assert_eq!(store.copy(&from, &to).await.unwrap(), Put::Created);
+    assert_eq!(store.copy(&from, &to).await.unwrap(), Put::Existed);
+    store.delete(&from).await.unwrap();
+    assert_eq!(store.get(&to).await.unwrap(), "media");
+    assert_eq!(store.head(&from).await.unwrap(), None);
 }
 
 async fn first_bytes_stay(store: &dyn Objects) {

@@ -56,6 +56,8 @@ pub fn description() -> OpenApi {
         cache::Docs::openapi(),
         streaming::Docs::openapi(),
         uploads::Docs::openapi(),
+        services::worker::http::Docs::openapi(),
+        services::worker::http::ScheduleDocs::openapi(),
     ] {
         api.merge(part);
     }

@@ -19,7 +19,7 @@ use crate::ports::catalog::ContentState;
 use crate::ports::chain::Wallet;
 use crate::validation::{Bounded, Line};
 
-mod shape;
+pub mod shape;
 
 use shape::{Categories, Contents, Playback, Top, idempotency_key, known_version, tagged};
 

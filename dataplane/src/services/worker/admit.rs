@@ -51,7 +51,8 @@ pub(super) fn admit(
     }
 }
 
-fn names_gate(gate: &GateIdentity, job: &Job) -> bool {
+/// Whether a job is for this gate.
+pub(super) fn names_gate(gate: &GateIdentity, job: &Job) -> bool {
     let named = &job.spec.stream_gate_ref;
     let namespace = named.namespace.as_ref().unwrap_or(&job.namespace);
     named.name == gate.name && *namespace == gate.namespace

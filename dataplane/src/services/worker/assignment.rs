@@ -101,7 +101,8 @@ impl Worker {
         })
     }
 
-    /// Committed segments that this pod would make.
+    /// Committed segments that this pod would make; a Plan pod hears of all when nothing is left to
+    /// make.
     pub(super) async fn committed_of(
         &self,
         task: &Task,
@@ -109,6 +110,8 @@ impl Worker {
     ) -> Result<Vec<SegmentName>, WorkerError> {
         let planned = Planned::of(output);
         let segments = self.catalog.segments(&output.id).await?;
+        let media = segments.iter().filter(|s| s.number.is_some()).count();
+        let whole = task.pod.step == Step::Plan && media >= output.plan.segments() as usize;
         let own = |segment: Segment| {
             let (track, number) = (segment.track, segment.number?);
             let object = Object::Segment {
@@ -116,7 +119,7 @@ impl Worker {
                 number,
             };
             let name = SegmentName { track, number };
-            planned.is_made_by(&task.pod, &object).then_some(name)
+            (whole || planned.is_made_by(&task.pod, &object)).then_some(name)
         };
         Ok(segments.into_iter().filter_map(own).collect())
     }
@@ -175,9 +178,13 @@ impl Worker {
 }
 
 /// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.
-fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest, WorkerError> {
+pub(super) fn plan_request(
+    gate: &Transcode,
+    spec: &TranscodeJobSpec,
+) -> Result<PlanRequest, WorkerError> {
     let own = Profile {
         renditions: spec.renditions.clone(),
+        ladder: spec.ladder,
         audio: spec.audio.clone(),
         grid: spec.grid.clone(),
     };
@@ -196,6 +203,7 @@ fn plan_request(gate: &Transcode, spec: &TranscodeJobSpec) -> Result<PlanRequest
     Ok(PlanRequest {
         grid: wanted.grid.unwrap_or_else(|| gate.grid.clone()),
         renditions,
+        ladder: wanted.ladder.unwrap_or(gate.ladder),
         audio: wanted.audio.unwrap_or_else(|| gate.audio.clone()),
         subtitles: spec.subtitles.iter().flatten().map(side_file).collect(),
         limits: gate.limits.clone(),
@@ -247,7 +255,7 @@ mod tests {
     use super::*;
     use crate::services::worker::testing;
     use serde_json::json;
-    use streamgate_contract::renditions::AudioCodec;
+    use streamgate_contract::renditions::{AudioCodec, Ladder};
 
     fn request(changes: serde_json::Value) -> Result<PlanRequest, WorkerError> {
         let mut spec = serde_json::to_value(&*testing::job().spec).unwrap();
@@ -271,6 +279,8 @@ mod tests {
             heights(&request(json!({"profile": "small"})).unwrap()),
             [360]
         );
+        let auto = request(json!({"profile": "auto"})).unwrap();
+        assert_eq!((heights(&auto).len(), auto.ladder), (5, Ladder::Auto));
         let own = json!({"profile": "vp9", "renditions": [{"height": 480, "maxKbps": 900}]});
         let own = request(own).unwrap();
         assert_eq!(heights(&own), [480]);

@@ -7,6 +7,7 @@ use streamgate_contract::job_api::{
 };
 use streamgate_contract::job_files::{Published, Usage};
 use streamgate_contract::names::Step;
+use streamgate_contract::quality::TrackQuality;
 
 use super::Worker;
 use super::admit::Task;
@@ -24,6 +25,10 @@ const TICKET_SECONDS: u32 = 900;
 const MOST_CORES: u64 = 1_024;
 const MOST_MILLISECONDS: u64 = 31 * 24 * 3_600 * 1_000;
 const MOST_FETCHED: u64 = 100 << 40;
+/// Most pictures that a pod says it compared.
+const MOST_COMPARED: u64 = 1_000_000;
+/// Tracks of a termination message, which has little room.
+const MOST_TOLD: usize = 24;
 
 impl Worker {
     /// Where to put an object.
@@ -119,6 +124,30 @@ impl Worker {
         Ok(())
     }
 
+    /// Notes how near a pod's pictures come to the source.
+    ///
+    /// # Errors
+    /// When the pod may not ask, or names a track that is not in the plan.
+    pub async fn note_quality(
+        &self,
+        pod: &Pod,
+        quality: Vec<TrackQuality>,
+    ) -> Result<(), WorkerError> {
+        let task = self.task(pod).await?;
+        let planned = self.planned(&task).await?;
+        for TrackQuality { track, nearness } in quality {
+            if !planned.has_pictures(&track) {
+                return Err(WorkerError::NotAssigned(format!("pictures of {track}")));
+            }
+            let nearness = nearness.possible(MOST_COMPARED);
+            let quality = TrackQuality { track, nearness };
+            self.catalog
+                .note_quality(&planned.output, &pod.name, &quality)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Closes the output and makes it what its content plays.
     ///
     /// # Errors
@@ -145,7 +174,19 @@ impl Worker {
             segments: u32::try_from(media).unwrap_or(u32::MAX),
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             cost: self.catalog.usage(&planned.output).await?,
+            quality: self.quality(&planned).await?,
+            taken_from: self
+                .catalog
+                .taken_from(&planned.output)
+                .await?
+                .map(Into::into),
         })
+    }
+
+    async fn quality(&self, planned: &Planned) -> Result<Vec<TrackQuality>, WorkerError> {
+        let mut quality = self.catalog.quality(&planned.output).await?;
+        quality.truncate(MOST_TOLD);
+        Ok(quality)
     }
 
     /// The job's place on the board.

@@ -1,4 +1,4 @@
-//! The worker over HTTP, on the internal listener only.
+//! The worker over HTTP: job pods on the internal listener, people on the public one.
 
 use std::sync::Arc;
 
@@ -15,13 +15,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
     ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, OBJECTS_PATH,
-    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, TICKETS_PATH, Ticket, TicketRequest,
-    USAGE_PATH,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256,
+    TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, MAX_SEGMENT_BYTES, Published, Usage};
 use streamgate_contract::plan::Plan;
+use streamgate_contract::quality::TrackQuality;
 
 use super::Worker;
+use super::desk::Desk;
 use super::error::WorkerError;
 use super::objects::Signed;
 use super::range::{Wanted, wanted};
@@ -30,11 +32,39 @@ use crate::error::{Kind, Problem, unavailable};
 use crate::ports::jobs::{JobsError, Pod, TokenError};
 use crate::ports::objects::{ByteStream, ObjectKey, Put};
 
+mod jobs;
+mod schedules;
+mod shape;
+
+pub use jobs::Docs;
+pub use schedules::Docs as ScheduleDocs;
+
 /// Most bytes of a request that carries no plan.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
 
 type Service = State<Arc<Worker>>;
 type Answer<T> = Result<Json<T>, Problem>;
+
+/// Routes of the public listener.
+pub fn routes(desk: Arc<Desk>) -> Router {
+    let schedule = get(schedules::one)
+        .patch(schedules::change)
+        .delete(schedules::remove);
+    Router::new()
+        .route("/api/v1/jobs", get(jobs::list).post(jobs::submit))
+        .route("/api/v1/jobs/{id}", get(jobs::one))
+        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/v1/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/v1/profiles", get(jobs::profiles))
+        .route("/api/v1/queue", get(jobs::queue))
+        .route(
+            "/api/v1/schedules",
+            get(schedules::list).post(schedules::create),
+        )
+        .route("/api/v1/schedules/{id}", schedule)
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(desk)
+}
 
 /// The internal routes.
 pub fn internal_routes(service: Arc<Worker>) -> Router {
@@ -45,6 +75,7 @@ pub fn internal_routes(service: Arc<Worker>) -> Router {
         .route(COMMITS_PATH, post(commit))
         .route(PROGRESS_PATH, post(progress))
         .route(USAGE_PATH, post(usage))
+        .route(QUALITY_PATH, post(quality))
         .route(PUBLISH_PATH, post(publish))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .route(
@@ -106,9 +137,11 @@ async fn assignment(State(worker): Service, Caller(pod): Caller) -> Answer<Assig
 async fn plan(
     State(worker): Service,
     Caller(pod): Caller,
+    headers: HeaderMap,
     Sent(plan): Sent<Plan>,
 ) -> Answer<Assignment> {
-    Ok(Json(worker.plan(&pod, plan).await?))
+    let source = headers.get(SOURCE_SHA256).and_then(|v| v.to_str().ok());
+    Ok(Json(worker.plan(&pod, plan, source).await?))
 }
 
 async fn ticket(
@@ -142,6 +175,15 @@ async fn usage(
     Sent(usage): Sent<Usage>,
 ) -> Result<StatusCode, Problem> {
     worker.note_usage(&pod, &usage).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn quality(
+    State(worker): Service,
+    Caller(pod): Caller,
+    Sent(quality): Sent<Vec<TrackQuality>>,
+) -> Result<StatusCode, Problem> {
+    worker.note_quality(&pod, quality).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -252,8 +294,9 @@ impl From<WorkerError> for Problem {
             E::Incomplete => refused(Kind::Internal, "OutputIncomplete"),
             E::Catalog(e) => e.into(),
             E::Objects(e) => e.into(),
-            E::Jobs(e @ JobsError::Taken { .. }) => Problem::internal(&e),
-            E::Jobs(e) => unavailable(&e, "JobsUnavailable", "TranscodeJobs cannot be looked up"),
+            // Job pods name nothing and ask for nothing that could be refused.
+            E::Jobs(e @ (JobsError::Taken { .. } | JobsError::Refused(_))) => Problem::internal(&e),
+            E::Jobs(e) => e.into(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use streamgate_contract::UploadId;
 use streamgate_crds::StreamGateRef;
 use streamgate_crds::TranscodeJobSpec;
 use streamgate_crds::transcode_job::{Source, UploadSource};
@@ -10,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::error::WorkerError;
-use crate::ports::catalog::OutboxEntry;
+use crate::ports::catalog::{CatalogError, OutboxEntry};
 use crate::ports::causes;
-use crate::ports::jobs::Made;
+use crate::ports::jobs::{Made, Marks};
 
 /// Entries taken at once.
 const BATCH: u32 = 100;
@@ -68,8 +69,14 @@ impl Worker {
 
     async fn make_job(&self, entry: &OutboxEntry) -> Result<(), WorkerError> {
         let name = format!("upload-{}", entry.upload);
-        let spec = spec(&self.gate.name, entry);
-        let made = self.jobs.create(&self.gate.namespace, &name, &spec).await?;
+        let spec = spec(&self.gate.name, &entry.upload);
+        let marks = Marks {
+            owner: self.owner_of(entry).await?,
+            content: Some(entry.content.clone()),
+            request: None,
+        };
+        let namespace = &self.gate.namespace;
+        let (made, _) = self.jobs.create(namespace, &name, &spec, &marks).await?;
         if made == Made::Created {
             tracing::info!(job = name, content = %entry.content, "made a TranscodeJob");
         }
@@ -77,22 +84,32 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Whose the content is; nobody's when it was removed meanwhile.
+    async fn owner_of(&self, entry: &OutboxEntry) -> Result<Option<String>, WorkerError> {
+        match self.catalog.content(&entry.content).await {
+            Ok(content) => Ok(Some(content.owner)),
+            Err(CatalogError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// An upload brings its own content; everything else is the StreamGate's default.
-fn spec(gate: &str, entry: &OutboxEntry) -> TranscodeJobSpec {
+pub(super) fn spec(gate: &str, upload: &UploadId) -> TranscodeJobSpec {
     TranscodeJobSpec {
         stream_gate_ref: StreamGateRef {
             name: gate.to_owned(),
             namespace: None,
         },
         source: Source {
-            upload: Some(UploadSource {
-                id: entry.upload.clone(),
-            }),
+            upload: Some(UploadSource { id: upload.clone() }),
             persistent_volume_claim: None,
         },
         content: None,
         profile: None,
         renditions: None,
+        ladder: None,
         audio: None,
         subtitles: None,
         grid: None,

@@ -18,11 +18,17 @@ use crate::ports::jobs::Pod;
 mod validate;
 
 impl Worker {
-    /// Stores a plan and answers the assignment of the stored one.
+    /// Stores a plan and answers the assignment of the stored one. `source_sha256` is the hash of the
+    /// source, if the courier says it.
     ///
     /// # Errors
     /// When the pod is no Plan pod, the plan does not hold together, or the content is another's.
-    pub async fn plan(&self, pod: &Pod, plan: Plan) -> Result<Assignment, WorkerError> {
+    pub async fn plan(
+        &self,
+        pod: &Pod,
+        plan: Plan,
+        source_sha256: Option<&str>,
+    ) -> Result<Assignment, WorkerError> {
         let task = self.task(pod).await?;
         if task.pod.step != Step::Plan {
             return Err(WorkerError::NotAssigned("plans".into()));
@@ -39,7 +45,9 @@ impl Worker {
         let stored = self.catalog.plan_output(&output).await?;
         let planned = Arc::new(Planned::of(&stored));
         self.planned.insert(task.key(), planned.clone()).await;
-        self.entry(&task, &planned).await?;
+        let entry = self.entry(&task, &planned).await?;
+        self.take_over(&stored, &planned, &entry, source_sha256)
+            .await;
         let order = self.encode_order(&task, stored).await?;
         self.assign(&task, order).await
     }

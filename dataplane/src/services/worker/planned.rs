@@ -104,6 +104,11 @@ impl Planned {
         }
     }
 
+    /// Whether a track has pictures.
+    pub(super) fn has_pictures(&self, track: &TrackId) -> bool {
+        self.track(track).is_some_and(|track| track.video)
+    }
+
     /// Key of an object.
     pub(super) fn key(&self, object: &Object, sha256: &str) -> String {
         match object {

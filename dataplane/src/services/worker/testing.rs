@@ -9,7 +9,7 @@ use streamgate_contract::plan::Plan;
 use streamgate_crds::transcode_job::Phase;
 
 use crate::ports::catalog::Output;
-use crate::ports::jobs::Job;
+use crate::ports::jobs::{Job, Marks};
 
 pub const UID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
@@ -51,6 +51,9 @@ pub fn job() -> Job {
         phase: Phase::Encoding,
         attempt: 0,
         deleted: false,
+        marks: Marks::default(),
+        created_at: 0,
+        status: Arc::default(),
     }
 }
 

@@ -12,6 +12,7 @@ use streamgate_contract::names::{self, Step};
 use streamgate_crds::transcode_job::Phase;
 
 mod sources;
+mod take_over;
 
 use super::signature::UrlKey;
 use super::testing::{self, UID, sha256};
@@ -232,13 +233,23 @@ async fn a_job_goes_from_plan_to_published() {
             .await;
         assert_eq!(status, 204);
     }
+    let seen = json!([{"track": "v720",
+        "nearness": {"pictures": 2, "squaredError": 20, "similarity": u64::MAX}}]);
+    let (status, _) = world.post(&encode, QUALITY_PATH, seen).await;
+    assert_eq!(status, 204);
+    let silent = json!([{"track": "a-en-aac",
+        "nearness": {"pictures": 2, "squaredError": 20, "similarity": 9}}]);
+    let (status, _) = world.post(&encode, QUALITY_PATH, silent).await;
+    assert_eq!(status, 403);
     let (status, done) = world.post(&publish, PUBLISH_PATH, Value::Null).await;
     assert_eq!(status, 200, "{done}");
     let output = format!("{UID}-0");
     let cost =
         json!({"cpuMilliseconds": 30 + 10 * 1_024, "podMilliseconds": 20, "fetchedBytes": 7});
-    let expected =
-        json!({"content": "film", "output": output, "segments": 18, "bytes": 102, "cost": cost});
+    let quality = json!([{"track": "v720",
+        "nearness": {"pictures": 2, "squaredError": 20, "similarity": 2_000_000}}]);
+    let expected = json!({"content": "film", "output": output, "segments": 18, "bytes": 102,
+        "cost": cost, "quality": quality});
     assert_eq!(done, expected);
     let content = world
         .catalog

@@ -6,8 +6,7 @@ use ffmpeg_next as ff;
 use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::software::resampling::Context;
 
-use super::cutter::Cutter;
-use super::encoder::SoundEncoder;
+use super::sink::Sink;
 use crate::error::{During, EngineError};
 use crate::plan::audio_cuts::RATE;
 
@@ -15,34 +14,31 @@ use crate::plan::audio_cuts::RATE;
 /// round, and filling every rounding would tear the sound.
 const TOLERANCE: i64 = 960;
 
-/// The output side: a FIFO in front of the encoder.
-pub(super) struct Timeline<'a> {
-    encoder: SoundEncoder,
-    cutter: Cutter<'a>,
-    /// Samples of the encoder's frame.
+/// The output side: a FIFO in front of what takes the samples.
+pub(super) struct Timeline<'a, S: Sink> {
+    sink: &'a mut S,
+    /// Samples of a frame.
     frame: usize,
     /// Samples in all.
     total: u64,
     /// Samples placed so far.
     placed: i64,
-    /// Samples given to the encoder.
+    /// Samples given away.
     sent: u64,
     pending: [Vec<f32>; 2],
     resampler: Option<Context>,
     started: bool,
 }
 
-impl<'a> Timeline<'a> {
-    pub(super) fn new(encoder: SoundEncoder, cutter: Cutter<'a>, total: u64) -> Self {
-        let frame = usize::try_from(encoder.framing().frame)
-            .unwrap_or(1_024)
-            .max(1);
+impl<'a, S: Sink> Timeline<'a, S> {
+    /// `total` samples for `sink`, in frames of `frame`.
+    pub(super) fn new(sink: &'a mut S, frame: u64, total: u64) -> Self {
+        let frame = usize::try_from(frame).unwrap_or(1_024).max(1);
         Self {
             frame,
-            // The encoder takes whole frames.
+            // Encoders take whole frames.
             total: total.div_ceil(frame as u64) * frame as u64,
-            encoder,
-            cutter,
+            sink,
             placed: 0,
             sent: 0,
             pending: [Vec::new(), Vec::new()],
@@ -78,9 +74,7 @@ impl<'a> Timeline<'a> {
     pub(super) fn finish(mut self) -> Result<(), EngineError> {
         self.flush()?;
         self.go_to(i64::try_from(self.total).unwrap_or(i64::MAX))?;
-        self.encoder.finish()?;
-        self.drain()?;
-        self.cutter.finish()
+        self.sink.finish()
     }
 
     fn fits(&self, frame: &ff::frame::Audio) -> bool {
@@ -165,20 +159,12 @@ impl<'a> Timeline<'a> {
         for n in 0..full {
             let range = n * frame..(n + 1) * frame;
             let [left, right] = &self.pending;
-            self.encoder
-                .send(self.sent, [&left[range.clone()], &right[range]])?;
+            self.sink
+                .take(self.sent, [&left[range.clone()], &right[range]])?;
             self.sent += frame as u64;
-            self.drain()?;
         }
         for pending in &mut self.pending {
             pending.drain(..full * frame);
-        }
-        Ok(())
-    }
-
-    fn drain(&mut self) -> Result<(), EngineError> {
-        while let Some(data) = self.encoder.receive()? {
-            self.cutter.push(data)?;
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ impl<'a> Make<'a> {
                 sample_rate: self.framing.rate,
                 channels: self.channels,
                 language,
+                level: None,
             },
             starts: audio_cuts::starts(starts, timescale, self.framing),
         };

@@ -9,6 +9,7 @@ use streamgate_contract::knobs;
 use streamgate_contract::plan::{
     Grid, Media, Plan, PlanRequest, Ratio, SourceFacts, TrackPlan, VideoFacts,
 };
+use streamgate_contract::renditions::Ladder;
 
 use super::ranges;
 use crate::encode::{VideoEncoder, VideoSettings};
@@ -19,7 +20,7 @@ use crate::plan::ladder::{Rung, ladder};
 use crate::plan::timeline::timeline;
 use crate::probe::Scan;
 use crate::source::Source;
-use crate::{audio, engine, package, stills, text};
+use crate::{audio, engine, fit, package, stills, text};
 
 /// A plan without its stills, and the init segments of its tracks, in order.
 pub(super) struct Made {
@@ -38,7 +39,7 @@ pub(super) fn plan(
     let facts = &scan.facts;
     let grid = grid::grid(facts.grid_frames(), grid_rate(facts), &request.grid);
     let (timescale, starts) = boundaries(facts, &grid)?;
-    let mut made = pictures(&scan, request, &grid, (timescale, &starts))?;
+    let mut made = pictures(source, &scan, request, &grid, (timescale, &starts))?;
     let boundaries = (starts.as_slice(), timescale);
     made.extend(audio::tracks(source, &scan, &request.audio, boundaries)?);
     let (tracks, inits) = made.into_iter().unzip();
@@ -117,6 +118,7 @@ type Tracks = Vec<(TrackPlan, Vec<u8>)>;
 
 /// The video tracks, if there are pictures.
 fn pictures(
+    source: &Source,
     scan: &Scan,
     request: &PlanRequest,
     grid: &Grid,
@@ -125,11 +127,30 @@ fn pictures(
     let (Some(picture), Some(video)) = (scan.picture, &scan.facts.video) else {
         return Ok(Tracks::new());
     };
-    let rungs = ladder(picture, &request.renditions);
+    let mut rungs = ladder(picture, &request.renditions);
+    if request.ladder == Ladder::Auto && rungs.len() > 1 {
+        let settings: Vec<_> = rungs.iter().map(|r| settings(video, grid, r)).collect();
+        rungs = fit::fit(source, (scan, video), grid, rungs, &settings)?;
+    }
     rungs
         .into_iter()
         .map(|rung| video_track(video, grid, boundaries, rung))
         .collect()
+}
+
+fn settings(video: &VideoFacts, grid: &Grid, rung: &Rung) -> VideoSettings {
+    VideoSettings {
+        codec: rung.codec,
+        width: rung.width,
+        height: rung.height,
+        max_kbps: rung.max_kbps,
+        crf: rung.crf,
+        rate: video.frame_rate,
+        gop_frames: grid.gop_frames,
+        segment_frames: grid.segment_frames,
+        colour: video.colour,
+        options: rung.options.clone(),
+    }
 }
 
 fn refuse_unmet(request: &PlanRequest) -> Result<(), EngineError> {
@@ -161,18 +182,7 @@ fn video_track(
     (timescale, starts): (u32, &[u64]),
     rung: Rung,
 ) -> Result<(TrackPlan, Vec<u8>), EngineError> {
-    let settings = VideoSettings {
-        codec: rung.codec,
-        width: rung.width,
-        height: rung.height,
-        max_kbps: rung.max_kbps,
-        crf: rung.crf,
-        rate: video.frame_rate,
-        gop_frames: grid.gop_frames,
-        segment_frames: grid.segment_frames,
-        colour: video.colour,
-        options: rung.options,
-    };
+    let settings = settings(video, grid, &rung);
     let encoder = VideoEncoder::open(&settings)?;
     let config = encoder.config(&settings)?;
     let init = crate::video::init_segment(&settings, &config, timescale)?;

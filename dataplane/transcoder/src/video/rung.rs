@@ -2,11 +2,15 @@
 //! track's init segment, and cuts at the groups the grid says.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use sha2::{Digest, Sha256};
+use streamgate_contract::job_files::Event;
 use streamgate_contract::plan::{Plan, TrackPlan, VideoFacts};
+use streamgate_contract::quality::{Nearness, TrackQuality};
 
+use super::quality::Spot;
 use super::{Work, facts};
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::EngineError;
@@ -35,6 +39,7 @@ struct Run {
     frames: Range<u64>,
     segment: u32,
     pictures: Vec<Encoded>,
+    spot: Spot,
 }
 
 impl<'a> Rung<'a> {
@@ -69,6 +74,7 @@ impl<'a> Rung<'a> {
     /// Encodes what comes until the queue closes.
     pub(super) fn run(self, work: Receiver<Work>) -> Result<(), EngineError> {
         let mut run: Option<Run> = None;
+        let mut quality = Nearness::default();
         for Work { number, picture } in work {
             let current = match run.as_mut() {
                 Some(current) => current,
@@ -79,10 +85,23 @@ impl<'a> Rung<'a> {
                 .map_err(|e| e.in_chunk(chunk))?;
             if number + 1 == current.frames.end {
                 self.close(current).map_err(|e| e.in_chunk(chunk))?;
-                run = None;
+                quality = quality.and(
+                    run.take()
+                        .map_or(Nearness::default(), |run| run.spot.finish()),
+                );
             }
         }
-        Ok(())
+        self.report(quality)
+    }
+
+    /// Says how near what was compared comes; nothing when nothing was.
+    fn report(&self, nearness: Nearness) -> Result<(), EngineError> {
+        if nearness.pictures == 0 {
+            return Ok(());
+        }
+        let track = self.track.id.clone();
+        let quality = TrackQuality { track, nearness };
+        self.outbox.event(&Event::Quality(quality))
     }
 
     fn open(&self, number: u64) -> Result<Run, EngineError> {
@@ -91,10 +110,13 @@ impl<'a> Rung<'a> {
         let chunk = segment / grid.segments_per_chunk;
         let encoder = VideoEncoder::open(&self.settings).map_err(|e| e.in_chunk(chunk))?;
         self.check_init(&encoder).map_err(|e| e.in_chunk(chunk))?;
+        let frames = grid::chunk(grid, self.video.frames, chunk);
+        let length = frames.end - frames.start;
         Ok(Run {
+            spot: Spot::new(&encoder, length, grid.gop_frames, chunk),
             encoder,
             chunk,
-            frames: grid::chunk(grid, self.video.frames, chunk),
+            frames,
             segment,
             pictures: Vec::new(),
         })
@@ -114,8 +136,9 @@ impl<'a> Rung<'a> {
     fn encode(
         &self,
         run: &mut Run,
-        picture: &ffmpeg_next::frame::Video,
+        picture: &Arc<ffmpeg_next::frame::Video>,
     ) -> Result<(), EngineError> {
+        run.spot.given(picture);
         run.encoder.send(picture)?;
         self.outbox.encoded(1);
         self.drain(run)
@@ -135,6 +158,7 @@ impl<'a> Rung<'a> {
 
     fn drain(&self, run: &mut Run) -> Result<(), EngineError> {
         while let Some(encoded) = run.encoder.receive()? {
+            run.spot.made(&encoded);
             run.pictures.push(encoded);
             let frames = grid::segment(&self.plan.grid, self.video.frames, run.segment);
             if run.pictures.len() as u64 == frames.end - frames.start {

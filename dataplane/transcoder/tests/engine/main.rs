@@ -5,11 +5,14 @@
 
 mod codecs;
 mod determinism;
+mod fitted;
 mod hostile;
 mod judge;
 mod kinds;
+mod loudness;
 mod output;
 mod pod;
+mod quality;
 mod random;
 mod refusals;
 mod resume;

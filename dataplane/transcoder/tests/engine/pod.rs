@@ -62,6 +62,7 @@ pub fn plan_order(grid: GridSettings) -> Order {
         request: PlanRequest {
             grid,
             renditions: standard(),
+            ladder: Default::default(),
             audio: AudioSettings::default(),
             subtitles: Vec::new(),
             limits: SourceLimits::default(),

@@ -70,6 +70,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         playback: spec.playback.clone(),
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
+            ladder: spec.transcode.ladder,
             profiles: spec.transcode.profiles.clone(),
             audio: spec.transcode.audio.clone(),
             grid: spec.transcode.grid.clone(),

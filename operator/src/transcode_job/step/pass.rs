@@ -6,7 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use streamgate_contract::names::Step as Stage;
 use streamgate_crds::conditions::reason;
-use streamgate_crds::transcode_job::{Phase, SpansStatus, TranscodeJobSpec, TranscodeJobStatus};
+use streamgate_crds::transcode_job::{
+    Ask, Phase, SpansStatus, TranscodeJobSpec, TranscodeJobStatus,
+};
 
 use super::super::status::{self, Mood};
 use super::{Action, Observed, Step};
@@ -87,6 +89,10 @@ impl<'a> Pass<'a> {
         self.status.attempt.get_or_insert(0);
         // A value set before the job failed asks for nothing.
         self.status.retried.clone_from(&self.seen.retry);
+        if self.is_cancelled() {
+            let message = "it was cancelled through the gate's API: ask for a retry there, or set the annotation streamgate.io/retry";
+            return self.fail(reason::CANCELLED, message);
+        }
         if self.spec.suspend {
             return self.suspend();
         }
@@ -98,6 +104,11 @@ impl<'a> Pass<'a> {
             return self.late();
         }
         self.advance();
+    }
+
+    /// Once Publish has begun, the output may be the content's already.
+    fn is_cancelled(&self) -> bool {
+        self.old.is_asked(Ask::Cancel) && !self.seen.jobs.contains_key(&Stage::Publish)
     }
 
     fn suspend(&mut self) {

@@ -51,11 +51,19 @@ impl<'a> Pass<'a> {
         });
         let Some(published) = published else { return };
         self.status.output = Some(status::output(&published));
+        self.status.quality = status::quality(&published);
         self.status.cost = Some(status::cost(&published.cost));
         self.status.completion_time = Some(self.time());
         self.wake = None;
-        let message = format!("content {} is playable", published.content);
-        self.say(Phase::Succeeded, reason::PUBLISHED, &message, Mood::Done);
+        let (word, how) = match &published.taken_from {
+            None => (reason::PUBLISHED, String::new()),
+            Some(output) => (
+                reason::TAKEN_OVER,
+                format!("; output {output} of the same source and settings was taken over"),
+            ),
+        };
+        let message = format!("content {} is playable{how}", published.content);
+        self.say(Phase::Succeeded, word, &message, Mood::Done);
     }
 
     /// Brings one stage on: makes its Job, follows it, takes its result when it is complete.

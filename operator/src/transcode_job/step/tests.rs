@@ -6,9 +6,10 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use streamgate_contract::job_files::{Failure, Published, Termination, Usage};
 use streamgate_contract::names::Step as Stage;
 use streamgate_contract::plan::PlanSummary;
+use streamgate_contract::quality::{Nearness, TrackQuality};
 use streamgate_crds::conditions::{self, COMPLETE, FAILED, READY, RECONCILING, STALLED, SUSPENDED};
 use streamgate_crds::stream_gate::TranscodeDefaults;
-use streamgate_crds::transcode_job::{Phase, TranscodeJobSpec, TranscodeJobStatus};
+use streamgate_crds::transcode_job::{Ask, Asked, Phase, TranscodeJobSpec, TranscodeJobStatus};
 
 use super::super::job::GateFacts;
 use super::super::seen::{End, JobSeen, Trouble};
@@ -79,6 +80,7 @@ fn planned(spans: u32) -> JobSeen {
         tracks: vec!["v720".parse().unwrap()],
         notes: Vec::new(),
         engine: "engine 1".into(),
+        levels: Vec::new(),
     };
     JobSeen {
         result: Some(Termination::Plan(summary)),
@@ -87,7 +89,20 @@ fn planned(spans: u32) -> JobSeen {
 }
 
 fn published() -> JobSeen {
+    published_from(None)
+}
+
+fn published_from(taken_from: Option<&str>) -> JobSeen {
     let published = Published {
+        taken_from: taken_from.map(str::to_owned),
+        quality: vec![TrackQuality {
+            track: "v720".parse().unwrap(),
+            nearness: Nearness {
+                pictures: 2,
+                squared_error: 2 * 6_502_500,
+                similarity: 2 * 987_400,
+            },
+        }],
         content: "clip".into(),
         output: "o1".into(),
         segments: 30,
@@ -272,9 +287,25 @@ fn a_closed_output_ends_the_job() {
     assert_eq!(holds(&step), [READY, COMPLETE]);
     let cost = step.status.cost.as_ref().unwrap();
     assert_eq!((cost.cpu_seconds, cost.pod_seconds), (42, 60));
+    let [quality] = &step.status.quality[..] else {
+        panic!("{:?}", step.status.quality);
+    };
+    assert_eq!((&*quality.psnr, &*quality.ssim), ("40.00", "0.9874"));
     let output = step.status.output.unwrap();
     assert_eq!((output.content.as_str(), output.bytes), ("clip", 9_000));
     assert_eq!(step.notice.map(|n| n.warning), Some(false));
+}
+
+#[test]
+fn an_output_that_was_taken_over_says_so() {
+    let closed = published_from(Some("other-0"));
+    let seen = seen(&[(Stage::Publish, closed)]);
+    let step = step(&plain(), &encoding(), &seen, at(NOW));
+    says(&step, Phase::Succeeded, "TakenOver");
+    let output = step.status.output.as_ref().unwrap();
+    assert_eq!(output.taken_from.as_deref(), Some("other-0"));
+    let message = step.status.message.as_deref().unwrap();
+    assert!(message.contains("other-0"), "{message}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ async fn a_role_that_is_away_is_missed_by_those_who_need_it_alone() {
         (Role::Upload, "/api/v1/uploads/none"),
         (Role::Cache, "/api/v1/cache"),
         (Role::Monitor, "/api/v1/monitor/overview"),
+        (Role::Worker, "/api/v1/schedules"),
     ] {
         away(&mut world, role, path, &segment, &token).await;
     }

@@ -53,6 +53,7 @@ async fn the_gateway_is_no_hindrance() {
     where_an_upload_is_comes_before_its_bytes(&world, &token).await;
     a_refusal_comes_before_the_body_ends(&world, &token).await;
     a_key_of_a_machine_opens_every_role_until_it_is_removed(&world).await;
+    the_worker_knows_who_asks(&world, &token).await;
     redirects_are_for_browsers(&world).await;
 }
 
@@ -114,6 +115,8 @@ async fn a_key_of_a_machine_opens_every_role_until_it_is_removed(world: &World) 
     for (path, status) in [
         ("/api/v1/contents", 200),
         ("/api/v1/cache", 200),
+        ("/api/v1/profiles", 200),
+        ("/api/v1/schedules", 200),
         // People alone manage keys.
         ("/api/v1/auth/keys", 403),
     ] {
@@ -136,6 +139,27 @@ async fn a_key_of_a_machine_opens_every_role_until_it_is_removed(world: &World) 
         (status, &problem["reason"]),
         (401, &json!("InvalidSession"))
     );
+}
+
+async fn the_worker_knows_who_asks(world: &World, token: &str) {
+    let asked = world.request(Method::GET, "/api/v1/profiles");
+    let (status, profiles) = world.ask(asked.bearer_auth(token)).await;
+    assert_eq!(
+        (status, &profiles["profiles"][0]["name"]),
+        (200, &json!("av1"))
+    );
+    let (status, problem) = world
+        .ask(world.request(Method::GET, "/api/v1/schedules"))
+        .await;
+    assert_eq!(
+        (status, &problem["reason"]),
+        (401, &json!("SignInRequired"))
+    );
+    let new = json!({"title": "room", "cron": "@daily",
+        "action": {"cleanUp": {"uploadsOlderThanSeconds": 3_600}}});
+    let asked = world.request(Method::POST, "/api/v1/schedules");
+    let (status, problem) = world.ask(asked.bearer_auth(token).json(&new)).await;
+    assert_eq!((status, &problem["reason"]), (403, &json!("AdminRequired")));
 }
 
 async fn redirects_are_for_browsers(world: &World) {

@@ -128,6 +128,10 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
             .unwrap();
     }
     assert!(!catalog.unfinished_uploads().await.unwrap().contains(&u1));
+    for (content, upload) in [("uploaded", Some(&u1)), ("nothing", None)] {
+        let found = catalog.upload_of(&content.parse().unwrap()).await;
+        assert_eq!(found.unwrap().as_ref(), upload, "{content}");
+    }
     let outbox = catalog.outbox(10).await.unwrap();
     assert_eq!(outbox.len(), 1);
     assert_eq!(outbox[0].content.as_str(), "uploaded");
@@ -257,6 +261,8 @@ async fn pieces_become_one_upload(catalog: &dyn Catalog) {
     for _ in 0..2 {
         complete().await.unwrap();
     }
+    let found = catalog.upload_of(&"of-pieces".parse().unwrap()).await;
+    assert_eq!(found.unwrap().as_ref(), Some(&joined.id), "not a piece");
     let whole = catalog.upload(&joined.id).await.unwrap();
     assert_eq!(whole.length, Some(10));
     assert_eq!(

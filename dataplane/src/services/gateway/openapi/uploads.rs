@@ -10,7 +10,7 @@ use utoipa::{OpenApi, ToSchema};
         create, abilities, offset, describe, append, remove, news, send, put, limits, standing,
         shown, go_on, cancel
     ),
-    components(schemas(Upload, Form))
+    components(schemas(Upload, Form, News))
 )]
 pub struct Docs;
 
@@ -83,10 +83,19 @@ fn append() {}
     responses((status = 204)))]
 fn remove() {}
 
+/// One server-sent event.
+#[derive(ToSchema)]
+struct News {
+    #[schema(pattern = "^(progress|complete|gone)$")]
+    event: String,
+    /// The upload in JSON, as `GET /api/v1/uploads/{id}` tells it; of one that is gone, `null`.
+    data: String,
+}
+
 /// News of an upload as server-sent events: progress, then complete or gone.
 #[utoipa::path(get, path = "/api/v1/uploads/{id}/events", tag = "upload",
     params(("id" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/event-stream")))]
+    responses((status = 200, body = News, content_type = "text/event-stream")))]
 fn news() {}
 
 #[derive(ToSchema)]

@@ -168,7 +168,7 @@ pub fn tagged(shown: Shown) -> Response {
 
 /// The version that `If-Match` names; `None` for any. Source: RFC 9110, 13.1.1; RFC 6585, 3.
 pub fn known_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let detail = "send If-Match with the ETag of the content, so that nobody's change is lost";
+    let detail = "send If-Match with the ETag of what you change, so that nobody's change is lost";
     let required = || Problem::new(Kind::PreconditionRequired, "IfMatchRequired", detail);
     let text = headers.get(header::IF_MATCH).ok_or_else(required)?;
     Ok(match text.to_str().map(str::trim) {

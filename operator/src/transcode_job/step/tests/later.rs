@@ -227,3 +227,72 @@ fn the_workers_progress_is_never_ours() {
     );
     assert_eq!(step.status.progress, None);
 }
+
+fn asked(action: Ask, attempt: i32, of: TranscodeJobStatus) -> TranscodeJobStatus {
+    TranscodeJobStatus {
+        asked: Some(Asked { action, attempt }),
+        ..of
+    }
+}
+
+#[test]
+fn a_cancelled_attempt_ends_with_its_pods() {
+    let seen = seen(&[(Stage::Encode, running())]);
+    let suspended = TranscodeJobStatus {
+        phase: Some(Phase::Suspended),
+        ..encoding()
+    };
+    for old in [encoding(), suspended] {
+        let step = step(&plain(), &asked(Ask::Cancel, 0, old), &seen, at(NOW));
+        says(&step, Phase::Failed, "Cancelled");
+        assert_eq!(step.actions, [Action::Delete(Stage::Encode)]);
+        assert_eq!(holds(&step), [STALLED, FAILED]);
+        assert_eq!(step.status.asked, None, "it is the worker's to write");
+    }
+    let never_begun = asked(Ask::Cancel, 0, TranscodeJobStatus::default());
+    let step = step(&plain(), &never_begun, &super::seen(&[]), at(NOW));
+    says(&step, Phase::Failed, "Cancelled");
+    assert!(step.actions.is_empty());
+}
+
+#[test]
+fn cancelling_asks_nothing_of_other_attempts_nor_of_an_output_that_is_being_closed() {
+    let job = JobSeen {
+        parallelism: 4,
+        ..running()
+    };
+    let working = seen(&[(Stage::Encode, job)]);
+    let step = step(
+        &plain(),
+        &asked(Ask::Cancel, 1, encoding()),
+        &working,
+        at(NOW),
+    );
+    says(&step, Phase::Encoding, "Encoding");
+    let closing = super::seen(&[(Stage::Publish, running())]);
+    let step = super::step(
+        &plain(),
+        &asked(Ask::Cancel, 0, encoding()),
+        &closing,
+        at(NOW),
+    );
+    says(&step, Phase::Publishing, "Publishing");
+}
+
+#[test]
+fn a_failed_attempt_is_run_again_once_when_asked() {
+    let failed = asked(Ask::Retry, 0, finished(Phase::Failed));
+    let again = step(&plain(), &failed, &seen(&[]), at(NOW + 9));
+    assert_eq!(again.status.attempt, Some(1));
+    says(&again, Phase::Pending, "Progressing");
+    // The word stands, and the next attempt fails too.
+    let old = TranscodeJobStatus {
+        attempt: Some(1),
+        ..failed
+    };
+    let step = step(&plain(), &old, &seen(&[]), at(NOW + 20));
+    assert_eq!((step.status.attempt, step.actions), (Some(1), vec![]));
+    let done = asked(Ask::Retry, 0, finished(Phase::Succeeded));
+    let step = super::step(&plain(), &done, &seen(&[]), at(NOW + 20));
+    assert_eq!(step.status.phase, Some(Phase::Succeeded));
+}
