@@ -111,10 +111,11 @@ pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32]) -> Metadata {
     Metadata::new(parts, &config.rules, config.default_rule.clone())
 }
 
-/// Role `upload`.
+/// Role `upload`; the key of its cursors is derived from `key`.
 pub fn upload(
     on: &Ground,
     config: &RoleConfig,
+    key: &[u8; 32],
     registry: &Registry,
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
@@ -122,6 +123,7 @@ pub fn upload(
         limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
+        cursor_key: CursorKey::new(cursor_key(key)),
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.

@@ -150,7 +150,7 @@ impl Roles {
                 plays.clone(),
                 registry,
             )?),
-            upload: Arc::new(upload(ground, config, registry)?),
+            upload: Arc::new(upload(ground, config, &keys.object_url, registry)?),
             metadata: Arc::new(metadata(ground, config, &keys.object_url)),
             auth,
             plays,

@@ -23,6 +23,7 @@ pub mod http;
 mod machines;
 mod merkle;
 mod metrics;
+mod nft;
 mod openid;
 mod outside;
 mod playback;

@@ -82,6 +82,9 @@ pub enum AuthError {
     /// The nonce was not given out here, was used, or has expired.
     #[error("the nonce is unknown, used, expired or of another challenge; ask for a new challenge")]
     NonceSpent,
+    /// No rule of this name asks for a token.
+    #[error("there is no such token; list those of this gate at /api/v1/nft")]
+    UnknownToken,
     /// Only owners and admins may ask.
     #[error(
         "content {0} is somebody else's; only its owner and admins may try wallets at its rule"

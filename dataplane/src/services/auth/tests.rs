@@ -5,6 +5,7 @@ mod dry_runs;
 mod faults;
 mod hooks;
 mod machines;
+mod nft;
 mod openid;
 mod over_http;
 mod properties;

@@ -119,7 +119,7 @@ fn no_role_mounts_what_it_does_not_need() {
     assert_eq!(mounts("key: playback.pub.pem"), ["streaming"]);
     assert_eq!(
         mounts("key: object-url.key"),
-        ["metadata", "worker", "monitor", "gateway"]
+        ["metadata", "upload", "worker", "monitor", "gateway"]
     );
     let store = ["metadata", "upload", "worker", "streaming"];
     assert_eq!(mounts("name: bucket-credentials"), store);

@@ -163,7 +163,9 @@ fn keys(role: Role) -> &'static [&'static str] {
         Role::All => &KEY_FILES,
         Role::Auth => &[SESSION_KEY, PLAYBACK_KEY],
         Role::Streaming => &[PLAYBACK_PUBLIC_KEY],
-        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &[OBJECT_URL_KEY],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
+            &[OBJECT_URL_KEY]
+        }
         Role::Upload | Role::Cache => &[],
     }
 }
