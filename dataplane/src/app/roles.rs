@@ -113,8 +113,8 @@ impl Roles {
             catalog,
             clock.clone(),
         ));
-        let caches = Families::new(registry)?;
-        let caches = Arc::new(MokaCaches(caches.of("service")));
+        let families = Families::new(registry)?;
+        let caches = Arc::new(MokaCaches(families.of("service")));
         let client = &on.client;
         let jobs = Arc::new(jobs(client, config));
         let policies = Arc::new(policies(client, config));
@@ -151,7 +151,12 @@ impl Roles {
                 registry,
             )?),
             upload: Arc::new(upload(ground, config, &keys.object_url, registry)?),
-            metadata: Arc::new(metadata(ground, config, &keys.object_url)),
+            metadata: Arc::new(metadata(
+                ground,
+                config,
+                &keys.object_url,
+                families.of("metadata"),
+            )),
             auth,
             plays,
             moves: on.moves,

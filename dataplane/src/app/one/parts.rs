@@ -120,7 +120,9 @@ async fn upload_role(start: &Start<'_>) -> Result<Made> {
 async fn metadata_role(start: &Start<'_>) -> Result<Made> {
     let ground = start.ground().await?;
     let key = config::read_url_key(&start.args.keys)?;
-    let role = Arc::new(make::metadata(&ground, start.config, &key));
+    let caches = Families::new(start.registry)?;
+    let role = make::metadata(&ground, start.config, &key, caches.of("metadata"));
+    let role = Arc::new(role);
     Ok(Made {
         api: metadata::http::routes(role.clone()),
         identities: Some(start.identities()?),
