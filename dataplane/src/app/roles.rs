@@ -182,7 +182,8 @@ impl Roles {
         let log = Arc::new(RecentLog::new(self.audit.clone()));
         let audit = Audit::new(log.clone(), &config.audit, key);
         let cursors = CursorKey::new(cursor_key(&keys.object_url));
-        let gateway = Arc::new(Gateway::new(checks, log, cursors));
+        let chains = self.auth.clone();
+        let gateway = Arc::new(Gateway::new((checks, chains), log, cursors));
         let edge = edge(config, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))

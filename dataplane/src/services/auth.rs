@@ -35,6 +35,7 @@ mod sessions;
 mod sign_in;
 mod signer;
 pub(crate) mod siwe;
+mod standing;
 mod through;
 mod verify;
 mod watch;

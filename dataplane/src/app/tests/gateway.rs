@@ -58,6 +58,8 @@ async fn the_api_describes_itself_and_says_how_it_is() {
     let part = |name: &str| parts.iter().find(|part| part["part"] == name).unwrap();
     assert_eq!(part("process")["hindrance"], "starting");
     assert_eq!(part("catalog")["ok"], true);
+    let chain = json!({"chain": "test", "quorum": 1, "ok": true, "endpoints": ["unasked"]});
+    assert_eq!(problem["chains"], json!([chain]), "its URL is nobody's business");
     let (status, _, api) = ask(&process.public, "GET", "/api/v1/openapi.json").await;
     assert_eq!((status, &api["openapi"]), (200, &"3.1.0".into()));
     let (status, kind, _) = ask(&process.public, "GET", "/api/v1/docs").await;
