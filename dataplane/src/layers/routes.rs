@@ -82,6 +82,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/health", Edge, Class::Api),
     ("/api/v1/openapi.json", Edge, Class::Api),
     ("/api/v1/docs", Edge, Class::Api),
+    ("/console", Edge, Class::Api),
     ("/.well-known/jwks.json", Of(Auth), Class::Api),
     ("/api/v1/auth/challenge", Of(Auth), Class::Api),
     ("/api/v1/auth/login", Of(Auth), Class::Api),

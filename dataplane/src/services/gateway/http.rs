@@ -14,6 +14,7 @@ use super::{Check, Gateway};
 use crate::error::{Kind, Problem};
 use crate::ports::chain::standing::ChainStanding;
 
+mod console;
 mod events;
 pub mod roles;
 
@@ -31,13 +32,14 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/health", get(health))
         .route("/api/v1/openapi.json", get(description))
         .route("/api/v1/docs", get(browser))
+        .route("/console", get(console::console))
         .route("/api/v1/monitor/events", get(events::events))
         .with_state(gateway)
 }
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(health, description, browser, events::events))]
+#[openapi(paths(health, description, browser, console::console, events::events))]
 pub struct Docs;
 
 /// How a part is.
