@@ -40,6 +40,7 @@ fn role(world: &World) -> Arc<Metadata> {
 mod kills;
 mod million;
 mod shelves;
+mod warming;
 
 async fn serve(world: &World) -> String {
     let metadata = role(world);
