@@ -99,7 +99,7 @@ impl KeptLibrary {
         let source = self.source.clone();
         let fetch = move || {
             let read = fetch(source.clone());
-            async { read.await.map(fresh) }
+            async move { read.await.map(fresh) }
         };
         let found = self.kept.get_or_fetch(key, &[tag], fetch).await;
         found.map(|found| found.into_value()).map_err(unread)

@@ -45,7 +45,7 @@ impl CursorKey {
     /// Signs a place in a list that is ordered by a number and then by a name.
     pub fn sign_named(&self, list: &str, number: i64, name: &str) -> String {
         let number = number.to_be_bytes();
-        self.signed(list, [&number, name.as_bytes()].concat())
+        self.signed(list, [number.as_slice(), name.as_bytes()].concat())
     }
 
     fn signed(&self, list: &str, mut bytes: Vec<u8>) -> String {

@@ -41,7 +41,7 @@ impl UploadService {
     ///
     /// # Errors
     /// When the cursor is none of this list, or the catalog fails.
-    pub async fn list(
+    pub async fn own(
         &self,
         who: Principal,
         limit: u32,
@@ -68,7 +68,8 @@ impl UploadService {
                 upload,
             })
         };
-        let uploads = found.into_iter().map(line).collect::<Result<_, _>>()?;
+        let uploads = found.into_iter().map(line);
+        let uploads = uploads.collect::<Result<_, UploadError>>()?;
         Ok(Listing { uploads, next })
     }
 }

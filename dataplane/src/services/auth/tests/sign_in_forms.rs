@@ -165,7 +165,7 @@ async fn contract_wallets_sign_in_every_form() {
         let wrapped = |who: &Account| {
             let inner: Bytes = sign(who, &message).parse().unwrap();
             let mut bytes = (factory, Bytes::from(make.clone()), inner).abi_encode_params();
-            bytes.extend([0x64, 0x92].repeat(16));
+            bytes.extend([0x64_u8, 0x92].repeat(16));
             format!("0x{}", hex::encode(bytes))
         };
         let outcome = sign_in(&world, &message, &wrapped(&other)).await;

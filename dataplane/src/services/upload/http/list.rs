@@ -32,6 +32,6 @@ pub(super) async fn list(
     let who = caller.signed_in()?;
     let limit = list.limit.unwrap_or(DEFAULT_LIMIT).get();
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let listing = service.list(who, limit, list.cursor.as_deref()).await?;
+    let listing = service.own(who, limit, list.cursor.as_deref()).await?;
     Ok(render::listing(&listing))
 }

@@ -166,7 +166,7 @@ fn keys(role: Role) -> &'static [&'static str] {
         Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
             &[OBJECT_URL_KEY]
         }
-        Role::Upload | Role::Cache => &[],
+        Role::Cache => &[],
     }
 }
 
