@@ -56,11 +56,7 @@ pub fn routes(auth: Arc<Auth>) -> Router {
         .route("/api/v1/contents/{id}/admission", post(admission::dry_run))
         .route("/api/v1/nft", get(nft::list))
         .route("/api/v1/nft/{id}", get(nft::one))
-        // A rule may be called so.
-        .route(
-            "/api/v1/nft/verify",
-            get(nft::called_verify).post(nft::verify),
-        )
+        .route("/api/v1/nft/verify", post(nft::verify))
         .route("/.well-known/jwks.json", get(jwks))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(auth)

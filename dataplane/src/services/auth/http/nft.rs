@@ -35,14 +35,6 @@ pub(super) async fn one(
     Ok(secret(shown(&auth.token(&who, &id).await?)))
 }
 
-/// The same of a rule that is called as the route beside it.
-pub(super) async fn called_verify(
-    auth: State<Arc<Auth>>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    one(auth, Named("verify".to_owned()), headers).await
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
