@@ -94,7 +94,7 @@ impl Follower {
 
     async fn look(&self, looks: &mut Looks) -> Result<Seen, Source> {
         let began = Instant::now();
-        let news = tokio::time::timeout(PATIENCE, self.log.changes(looks.until));
+        let news = tokio::time::timeout(PATIENCE, self.log.changed_since(looks.until));
         let news = news.await??;
         let asleep = looks.succeeded.is_some_and(|at| at.elapsed() > MEMORY);
         looks.succeeded = Some(began);

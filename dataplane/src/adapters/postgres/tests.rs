@@ -48,7 +48,7 @@ async fn a_change_that_is_committed_late_is_told() {
         catalog.create_content(&suite::content(id)).await.unwrap();
     }
     let tags = async |since| {
-        let news = catalog.changes(since).await.unwrap();
+        let news = catalog.changed_since(since).await.unwrap();
         let tags = news.changes.unwrap().into_iter().map(|change| change.tag);
         (tags.collect::<Vec<_>>(), Some(news.until))
     };

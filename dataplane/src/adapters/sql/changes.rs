@@ -11,7 +11,7 @@ use crate::ports::clock::UnixSeconds;
 
 #[async_trait]
 impl Changes for Catalog {
-    async fn changes(&self, since: Option<i64>) -> Result<News, CatalogError> {
+    async fn changed_since(&self, since: Option<i64>) -> Result<News, CatalogError> {
         const ACTION: &str = "look for changes";
         let since = since.unwrap_or(i64::MAX);
         // One more than is told: are there too many?

@@ -36,7 +36,7 @@ pub struct News {
 pub trait Changes: Send + Sync {
     /// Every change that is committed now and was not at the look that ended at `since`; some may
     /// be told again. Without `since`, none, and where looks begin.
-    async fn changes(&self, since: Option<i64>) -> Result<News, CatalogError>;
+    async fn changed_since(&self, since: Option<i64>) -> Result<News, CatalogError>;
     /// Forgets changes from before a time.
     async fn forget_changes(&self, before: UnixSeconds) -> Result<(), CatalogError>;
 }

@@ -84,9 +84,9 @@ impl Reads for Watched {
 
 #[async_trait]
 impl Changes for Watched {
-    async fn changes(&self, since: Option<i64>) -> Result<News, CatalogError> {
+    async fn changed_since(&self, since: Option<i64>) -> Result<News, CatalogError> {
         self.here()?;
-        let mut news = self.catalog.changes(since).await?;
+        let mut news = self.catalog.changed_since(since).await?;
         news.changes = news.changes.filter(|_| !self.flood.load(Ordering::SeqCst));
         Ok(news)
     }

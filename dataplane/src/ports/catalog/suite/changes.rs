@@ -17,7 +17,7 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// Tags of what was not told before.
     async fn tags(&mut self) -> Vec<String> {
-        let news = self.catalog.changes(Some(self.until)).await.unwrap();
+        let news = self.catalog.changed_since(Some(self.until)).await.unwrap();
         assert!(news.until >= self.until, "looks go forward");
         self.until = news.until;
         let mut changes: Vec<Change> = news.changes.unwrap();
@@ -28,7 +28,7 @@ impl Looker<'_> {
 }
 
 pub async fn run(catalog: &dyn Catalog) {
-    let begin = catalog.changes(None).await.unwrap();
+    let begin = catalog.changed_since(None).await.unwrap();
     assert_eq!(
         begin.changes,
         Some(Vec::new()),
