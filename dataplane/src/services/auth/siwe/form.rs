@@ -11,6 +11,7 @@ use super::{Account, Malformed, Message, parse, plain, typed};
 
 /// How a wallet signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SignType)]
 pub enum Form {
     /// `personal_sign` of a message of EIP-4361, which wallets show as a sign-in.
     #[serde(rename = "eip4361")]

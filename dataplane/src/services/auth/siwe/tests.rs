@@ -244,8 +244,8 @@ fn texts_and_typed_data_that_are_not_as_we_write_them_are_refused() {
         ),
         (
             Form::Eip712,
-            "\"nonce\"",
-            "\"more\":1,\"nonce\"",
+            "\"nonce\":\"",
+            "\"more\":1,\"nonce\":\"",
             "typed data",
         ),
         (Form::Eip712, "03:05:00Z", "soon", "expiration time"),

@@ -35,7 +35,7 @@ struct Gate {
 
 impl Gate {
     async fn new() -> Self {
-        let node = Anvil::start().await;
+        let node = Anvil::with(&["--auto-impersonate"]).await;
         let holder: Address = Account::new(8).wallet().evm().unwrap().into();
         let ticket = node.deploy("Ticket", []).await;
         let coins = node.deploy("Coin", []).await;
