@@ -11,6 +11,8 @@ use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::adapters::moka_cache::Figures;
+use crate::adapters::moka_cache::library::KeptLibrary;
 use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::redis::RedisLimits;
 use crate::adapters::redis::streams::RedisStreams;
@@ -19,6 +21,7 @@ use crate::config::cursor_key;
 use crate::edge::Edge;
 use crate::layers::audit::Audit;
 use crate::ports::catalog::Catalog;
+use crate::ports::catalog::reads::Direct;
 use crate::ports::chain::Chain;
 use crate::ports::clock::Clock;
 use crate::ports::identity::{Entitlements, Identities};
@@ -113,10 +116,13 @@ pub fn streaming(
     Ok(Streaming::new(parts, registry)?)
 }
 
-/// Role `metadata`; the key of its cursors is derived from `key`.
-pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32]) -> Metadata {
+/// Role `metadata`; the key of its cursors is derived from `key`, and what it keeps is counted in
+/// `figures`.
+pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32], figures: Figures) -> Metadata {
+    let direct = Arc::new(Direct(on.catalog.clone()));
     let parts = metadata::Parts {
         catalog: on.catalog.clone(),
+        reads: Arc::new(KeptLibrary::new(direct, on.catalog.clone(), figures)),
         objects: on.objects.clone(),
         clock: on.clock.clone(),
         cursor_key: CursorKey::new(cursor_key(key)),
@@ -124,10 +130,11 @@ pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32]) -> Metadata {
     Metadata::new(parts, &config.rules, config.default_rule.clone())
 }
 
-/// Role `upload`.
+/// Role `upload`; the key of its cursors is derived from `key`.
 pub fn upload(
     on: &Ground,
     config: &RoleConfig,
+    key: &[u8; 32],
     registry: &Registry,
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
@@ -135,6 +142,7 @@ pub fn upload(
         limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
+        cursor_key: CursorKey::new(cursor_key(key)),
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.

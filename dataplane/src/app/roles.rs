@@ -111,8 +111,8 @@ impl Roles {
             catalog,
             clock.clone(),
         ));
-        let caches = Families::new(registry)?;
-        let caches = Arc::new(MokaCaches(caches.of("service")));
+        let families = Families::new(registry)?;
+        let caches = Arc::new(MokaCaches(families.of("service")));
         let client = &on.client;
         let jobs = Arc::new(jobs(client, config));
         let policies = Arc::new(policies(client, config));
@@ -149,8 +149,13 @@ impl Roles {
                 plays.clone(),
                 registry,
             )?),
-            upload: Arc::new(upload(ground, config, registry)?),
-            metadata: Arc::new(metadata(ground, config, &keys.object_url)),
+            upload: Arc::new(upload(ground, config, &keys.object_url, registry)?),
+            metadata: Arc::new(metadata(
+                ground,
+                config,
+                &keys.object_url,
+                families.of("metadata"),
+            )),
             auth,
             plays,
             moves: on.moves,
@@ -176,7 +181,8 @@ impl Roles {
         let log = Arc::new(RecentLog::new(self.audit.clone()));
         let audit = Audit::new(log.clone(), &config.audit, key);
         let cursors = CursorKey::new(cursor_key(&keys.object_url));
-        let gateway = Arc::new(Gateway::new(checks, log, cursors));
+        let chains = self.auth.clone();
+        let gateway = Arc::new(Gateway::new((checks, chains), log, cursors));
         let edge = edge(config, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))

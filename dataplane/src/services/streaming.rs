@@ -21,6 +21,7 @@ mod admission;
 mod error;
 mod fragments;
 pub mod http;
+mod info;
 mod keys;
 mod manifest;
 mod metrics;
@@ -161,7 +162,7 @@ impl Streaming {
         let view = self.views.current(&viewing.output).await?;
         let serves = |scheme: Scheme| match name {
             PageName::Manifest => scheme.serves_dash(),
-            PageName::Storyboard => true,
+            PageName::Storyboard | PageName::Info => true,
             _ => scheme.serves_hls(),
         };
         if !view.scheme().is_none_or(serves) {
@@ -171,6 +172,7 @@ impl Streaming {
         let page = match name {
             PageName::Master => view.master.get(|| playlist::master(&view)),
             PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Info => view.info.get(|| info::info(&view)),
             PageName::Storyboard => {
                 let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
                 view.tile_list.get(|| Some(storyboard::tiles(&tiles)))

@@ -123,7 +123,7 @@ fn no_role_mounts_what_it_does_not_need() {
     assert!(mounts("-next.pem").is_empty());
     assert_eq!(
         mounts("key: object-url.key"),
-        ["metadata", "worker", "monitor", "gateway"]
+        ["metadata", "upload", "worker", "monitor", "gateway"]
     );
     let store = ["metadata", "upload", "worker", "streaming"];
     assert_eq!(mounts("name: bucket-credentials"), store);

@@ -99,7 +99,9 @@ fn keys(role: Role) -> &'static [&'static str] {
     match role {
         Role::Auth => &["session.pem", "playback.pem", "playback.pub.pem"],
         Role::Streaming => &["playback.pub.pem"],
-        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &["object-url.key"],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
+            &["object-url.key"]
+        }
         _ => &[],
     }
 }

@@ -176,8 +176,10 @@ fn keys(role: Role) -> &'static [&'static str] {
         ],
         Role::Auth => &[SESSION_KEY, PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY],
         Role::Streaming => &[PLAYBACK_PUBLIC_KEY],
-        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &[OBJECT_URL_KEY],
-        Role::Upload | Role::Cache => &[],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
+            &[OBJECT_URL_KEY]
+        }
+        Role::Cache => &[],
     }
 }
 
