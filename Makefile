@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO := cargo
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help packages nginx tools cluster-up cluster-down footage evm oidc solana s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test fuzz demo down claims claim clean
+.PHONY: help packages nginx edge tools cluster-up cluster-down footage evm oidc solana s3 tus tusd databases contracts programs scene parts helm3 ffmpeg9 players schemathesis crds fmt lint deny unit test go-test fuzz demo down claims claim clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -104,6 +104,9 @@ demo: scene ## The main job on a real Kubernetes: upload, encode, sign in, play
 
 nginx: ## Install the web server that claims on speed compare with
 	@e2e/packages.sh nginx
+
+edge: nginx ## Show that the edge of docs/src/how-to/playback.md caches segments and serves nobody the gate refuses
+	@cd e2e && python3 -u -m bench.edge
 
 schemathesis:
 	@test -x target/tools/schemathesis/bin/schemathesis || (python3 -m venv target/tools/schemathesis && target/tools/schemathesis/bin/pip install -q schemathesis==4.32.5)

@@ -19,10 +19,12 @@ use streamgate_contract::uploads::UploadLimits;
 use crate::scheduling::Scheduling;
 
 mod auth;
+mod keys;
 mod solana;
 mod topology;
 
 pub use auth::{Auth, OidcProvider};
+pub use keys::{KeyState, KeyUse, Keys, SigningKey};
 pub use solana::SolanaCluster;
 pub use topology::{Autoscaling, Database, Postgres, SharedStore, Topology};
 
@@ -386,8 +388,8 @@ pub struct Limits {
     /// Default 4096.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub max_concurrent_requests: u32,
-    /// A Redis or Valkey in which replicas count the requests of the API together; without one, each
-    /// pod of the gateway counts alone.
+    /// A Redis or Valkey in which replicas count requests of the API and streams together; without one,
+    /// each pod counts alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_store: Option<SharedStore>,
 }
@@ -560,4 +562,8 @@ pub struct StreamGateStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub public_url: Option<String>,
+    /// Keys that sign sessions and handles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub keys: Vec<SigningKey>,
 }

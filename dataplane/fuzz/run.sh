@@ -13,6 +13,6 @@ for target in sign_in_message token range path query; do
     corpus=target/fuzz/corpus/$target
     mkdir -p "$corpus" target/fuzz/found
     echo "== $target, $seconds s"
-    STREAMGATE_FUZZ=$target "$binary" "$corpus" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
+    STREAMGATE_FUZZ=$target STREAMGATE_FUZZ_CORPUS=$corpus "$binary" "$corpus" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
         -artifact_prefix="target/fuzz/found/$target-" -print_final_stats=1 2>&1 | grep -E 'DONE|SUMMARY|panicked|cov:|number_of_executed|ERROR' | tail -n 4
 done

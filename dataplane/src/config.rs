@@ -41,6 +41,8 @@ pub enum ConfigError {
 pub struct Keys {
     /// Signs sessions: Ed25519, PKCS#8 PEM.
     pub session: String,
+    /// Verifies sessions, where the file is there: Ed25519, SPKI PEM.
+    pub session_public: Option<String>,
     /// Signs playback handles: Ed25519, PKCS#8 PEM.
     pub playback: String,
     /// Verifies playback handles: Ed25519, SPKI PEM.
@@ -71,10 +73,22 @@ pub fn read(path: &Path) -> Result<RoleConfig, ConfigError> {
 pub fn read_keys(dir: &Path) -> Result<Keys, ConfigError> {
     Ok(Keys {
         session: read_pem(dir, config::SESSION_KEY)?,
+        session_public: read_session_public(dir)?,
         playback: read_pem(dir, config::PLAYBACK_KEY)?,
         playback_public: read_pem(dir, config::PLAYBACK_PUBLIC_KEY)?,
         object_url: read_url_key(dir)?,
     })
+}
+
+/// Reads the keys that verify sessions; `None` in a folder that has none.
+///
+/// # Errors
+/// When there is something else.
+pub fn read_session_public(dir: &Path) -> Result<Option<String>, ConfigError> {
+    match dir.join(config::SESSION_PUBLIC_KEY).exists() {
+        true => read_pem(dir, config::SESSION_PUBLIC_KEY).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Reads one key of a folder as PEM.

@@ -3,7 +3,7 @@
 
 use axum::http::Request;
 
-use crate::services::auth::siwe::Message;
+use crate::services::auth::siwe::Signable;
 use crate::services::streaming::http::credential::Credential;
 use crate::services::streaming::name::FileName;
 use crate::services::streaming::page_name::PageName;
@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub static TARGETS: [Target; 5] = [
     Target {
         name: "sign_in_message",
         run: sign_in_message,
@@ -36,6 +36,11 @@ pub const TARGETS: [Target; 5] = [
             "gate.example wants you to sign in with your Solana account:\n\
              4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA\n\nSign in.\n\nURI: https://gate.example\n\
              Version: 1\nChain ID: mainnet\nNonce: 01234567\nIssued At: 2026-11-24T03:00:00Z",
+            "Sign in to StreamGate. This costs nothing and moves nothing.\n\nSite: gate.example\n\
+             URI: https://gate.example\nAccount: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\n\
+             Chain ID: 1\nNonce: 01234567\nIssued At: 2026-11-24T03:00:00Z\n\
+             Expiration Time: 2026-11-24T03:05:00Z",
+            TYPED,
         ],
     },
     Target {
@@ -75,13 +80,16 @@ pub const TARGETS: [Target; 5] = [
     },
 ];
 
+/// A sign-in as typed data.
+const TYPED: &str = r#"{"types":{"EIP712Domain":[{"name":"name","type":"string"},{"name":"version","type":"string"},{"name":"chainId","type":"uint256"}],"SignIn":[{"name":"statement","type":"string"},{"name":"site","type":"string"},{"name":"uri","type":"string"},{"name":"account","type":"address"},{"name":"nonce","type":"string"},{"name":"issuedAt","type":"string"},{"name":"expirationTime","type":"string"}]},"primaryType":"SignIn","domain":{"name":"StreamGate","version":"1","chainId":1},"message":{"statement":"Sign in to StreamGate. This costs nothing and moves nothing.","site":"gate.example","uri":"https://gate.example","account":"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266","nonce":"01234567","issuedAt":"2026-11-24T03:00:00Z","expirationTime":"2026-11-24T03:05:00Z"}}"#;
+
 /// A message that is read is written back byte for byte: two texts never mean the same sign-in.
 fn sign_in_message(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    if let Ok(message) = text.parse::<Message>() {
-        assert_eq!(message.to_string(), text);
+    if let Ok(signed) = text.parse::<Signable>() {
+        assert_eq!(signed.to_string(), text);
     }
 }
 

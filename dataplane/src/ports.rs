@@ -17,6 +17,7 @@ pub mod peers;
 pub mod policies;
 pub mod scrape;
 pub mod shared_limits;
+pub mod shared_streams;
 pub mod solana;
 
 /// The error of the technology behind an adapter.

@@ -18,7 +18,7 @@ case $1 in
     refused=$(grep -oE '[0-9]+ kinds in [0-9]+ places, [0-9]+ refused' <<< "$out" | tail -1)
     echo "compared: outcome of each vector with the outcome its standard gives it; every kind of token with a refusal in every other's place"
     [ -n "$refused" ] || failed=1
-    echo "figure: $passed groups of vectors pass for EIP-4361, EIP-1271, EIP-6492, EIP-7702, delegations, ERC-6551, Solana keys, Solana's token, Token-2022 and metadata programs, OIDC and machine keys; tokens: ${refused:-not shown}"
+    echo "figure: $passed groups of vectors pass for EIP-4361, plain texts, EIP-712, EIP-1271, EIP-6492, EIP-7702, delegations, ERC-6551, Solana keys, Solana's token, Token-2022 and metadata programs, OIDC and machine keys; tokens: ${refused:-not shown}"
     ;;
   gate-2)
     make -s databases

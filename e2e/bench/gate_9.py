@@ -44,7 +44,7 @@ def put(path, name, text):
 def rotation(path, replicas):
     """Loads of every stage, with handles of the key that may sign then; and what is refused in the end."""
     keys = path / "keys"
-    old, old_public = (keys / "playback.pem").read_text(), (keys / "playback.pub.pem").read_text()
+    old_public = (keys / "playback.pub.pem").read_text()
     new, new_public = key(path, "next")
     subprocess.run([serving.LOAD, "handles", path, path / "next.pem", path / "of-next.txt"], check=True)
     of_old, of_new = path / "gate-65536.txt", path / "of-next.txt"
@@ -56,17 +56,17 @@ def rotation(path, replicas):
 
     stage("active", of_old)
     during = Load(f"@{listed}", of_old, 3 * TAKEN_OVER + 12)
+    # As the operator does it: one private key, and public ones of all that verify.
     put(path, "playback.pub.pem", old_public + new_public)
-    put(path, "playback.pem", old + new)
     time.sleep(TAKEN_OVER)
     known = [jwks(replica) for replica in replicas]
-    put(path, "playback.pem", new + old)
+    put(path, "playback.pub.pem", new_public + old_public)
+    put(path, "playback.pem", new)
     time.sleep(TAKEN_OVER)
     stage("new key", of_new)
     stages.append(("old key meanwhile", during.result()))
     # Withdrawn: in an emergency at once, else when the last handle of it has ended.
     put(path, "playback.pub.pem", new_public)
-    put(path, "playback.pem", new)
     time.sleep(TAKEN_OVER)
     stage("new key alone", of_new)
     refused = Load(f"@{listed}", of_old, 2).result()

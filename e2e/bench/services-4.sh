@@ -6,6 +6,10 @@ export CHURN_SECONDS=${CHURN_SECONDS:-600} ASKED=5000000
 tests=adapters::moka_cache::tests
 run --lib $tests::a_thousand_who_miss_at_once_cost_one_fetch
 run --lib $tests::nothing_stale_is_read_after_a_modification
+make -s databases
+for database in sqlite postgres; do
+  run --lib adapters::moka_cache::library::tests::nobody_of_any_replica_is_told_what_was_before_on_$database
+done
 run --lib $tests::hit_ratios_are_those_of_the_policy
 ratios=$(grep -oE '[0-9.]+ % hits' <<< "$last" | paste -sd/ || echo "?")
 run --lib $tests::memory_stays_within_the_bound_under_churn

@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::NamespaceResourceScope;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -125,6 +126,36 @@ impl Applier {
             .attempt(&doing, api.patch(&name, &params, &patch))
             .await?;
         gone(patched).map_err(|e| Error::from_kube(doing, e))
+    }
+
+    /// Changes a Secret by a JSON patch (RFC 6902) without reading it; a test of the patch that fails is
+    /// an error.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn patch_secret(
+        &self,
+        live: &PartialObjectMeta<Secret>,
+        operations: &Value,
+    ) -> Result<()> {
+        let doing = format!("change Secret {}", live.name_any());
+        let json = |source| Error::Json {
+            doing: doing.clone(),
+            source,
+        };
+        let patch = serde_json::from_value(operations.clone()).map_err(json)?;
+        let params = PatchParams {
+            field_manager: Some(MANAGER_OPERATOR.to_owned()),
+            ..PatchParams::default()
+        };
+        let namespace = live.namespace().unwrap_or_default();
+        let api = Api::<Secret>::namespaced(self.client.clone(), &namespace);
+        let name = live.name_any();
+        let patch = Patch::Json::<()>(patch);
+        // Metadata alone come back.
+        self.within(&doing, api.patch_metadata(&name, &params, &patch))
+            .await?;
+        Ok(())
     }
 
     /// Lets the number of a Deployment's pods stay as it is when we no longer want one: another name of

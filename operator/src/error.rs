@@ -60,6 +60,15 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// What the operator wrote there was changed by somebody else.
+    #[error("cannot read {what}, which is the operator's own: undo what was done to it: {source}")]
+    Unreadable {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 /// Result of a pass or a part of it.
@@ -101,6 +110,7 @@ impl Error {
             Error::NameTaken { .. } => "name_taken",
             Error::Incomplete { .. } => "incomplete",
             Error::Json { .. } => "json",
+            Error::Unreadable { .. } => "unreadable",
         }
     }
 }

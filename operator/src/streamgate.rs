@@ -79,7 +79,7 @@ async fn reconcile(
     if let Some(notice) = status::notice(Some(&old), &new) {
         context.apply.event(gate.as_ref(), notice);
     }
-    Ok(Action::requeue(tick(&outcome)))
+    Ok(Action::requeue(tick(&outcome, Timestamp::now())))
 }
 
 async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> Result<Outcome> {
@@ -95,9 +95,15 @@ async fn outcome(context: &Context, children: &Children, gate: &StreamGate) -> R
         Err(unwritable) => return Ok(stuck(reason::INVALID_SPEC, &unwritable)),
     };
     match apply::apply(context, children, gate, &desired).await {
-        Ok(Applied { rollout, absent }) => Ok(Outcome::Made(Made {
+        Ok(Applied {
             rollout,
             absent,
+            keys,
+        }) => Ok(Outcome::Made(Made {
+            rollout,
+            absent,
+            wakes: keys.as_ref().map(|keys| keys.wakes(&desired.keys.rules)),
+            keys: keys.map(|keys| keys.told()).unwrap_or_default(),
             version: desired.version,
             public_url: desired.public_url,
         })),
@@ -132,11 +138,16 @@ fn stuck(reason: &'static str, error: &dyn std::error::Error) -> Outcome {
     }
 }
 
-fn tick(outcome: &Outcome) -> Duration {
+fn tick(outcome: &Outcome, now: Timestamp) -> Duration {
     match outcome {
         Outcome::Stuck { .. } => STUCK_TICK,
         Outcome::Waits(_) => WAITING_TICK,
         Outcome::Made(made) if !made.absent.is_empty() => WAITING_TICK,
-        Outcome::Made(_) | Outcome::Paused(_) => SLOW_TICK,
+        Outcome::Made(made) => {
+            let wakes = made.wakes.unwrap_or(i64::MAX);
+            let until = wakes.saturating_sub(now.as_second()).max(1);
+            SLOW_TICK.min(Duration::from_secs(until.unsigned_abs()))
+        }
+        Outcome::Paused(_) => SLOW_TICK,
     }
 }

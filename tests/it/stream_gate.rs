@@ -23,6 +23,7 @@ use streamgate_tests::{ControlPlane, kubelet};
 use tokio::sync::oneshot;
 
 mod distributed;
+mod keys;
 
 const NAMESPACE: &str = "media";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,6 +58,8 @@ async fn stream_gates_live_as_documented() -> Result<()> {
     a_policy_of_a_gate_is_accepted_and_a_bad_rule_is_placed(&client).await?;
     an_unchanged_world_costs_no_request(&client, &requests).await?;
     a_change_rolls_the_pod(&client).await?;
+    keys::they_turn_when_their_time_has_come(&client).await?;
+    keys::one_that_is_withdrawn_is_gone_at_once(&client).await?;
     a_paused_gate_is_left_alone(&client).await?;
     a_contradiction_stalls_the_gate_until_it_is_mended(&client).await?;
     a_name_that_is_taken_is_not_seized(&client).await?;
@@ -84,8 +87,7 @@ async fn a_gate_becomes_ready_when_its_pod_serves(client: &Client) -> Result<()>
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status["publicUrl"], "http://demo-gateway.media.svc");
     let keys = api::<Secret>(client).get("demo-keys").await?;
-    assert_eq!(keys.immutable, Some(true));
-    assert_eq!(keys.data.unwrap_or_default().len(), 4);
+    assert_eq!(keys.data.unwrap_or_default().len(), 7);
     assert!(keys.metadata.owner_references.is_none());
     Ok(())
 }

@@ -71,6 +71,16 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
         "desired is pure",
     ),
     (
+        "operator/src/streamgate/keys/ring.rs",
+        &["Client", "async ", "Timestamp::now", "rand::"],
+        "what becomes of keys is pure",
+    ),
+    (
+        "operator/src/streamgate/keys/secret.rs",
+        &["Client", "async ", "Timestamp::now", "rand::"],
+        "what becomes of keys is pure",
+    ),
+    (
         "operator/src/streamgate/validate.rs",
         &["Client", "async ", "Timestamp::now", "rand::"],
         "validate is pure",

@@ -41,15 +41,19 @@ pub const AUDIT_DIR: &str = "/var/lib/streamgate/audit";
 
 /// Key file in [`KEYS_DIR`]: Ed25519 private key (PKCS#8 PEM) that signs sessions.
 pub const SESSION_KEY: &str = "session.pem";
+/// Key file in [`KEYS_DIR`]: Ed25519 public keys (SPKI PEM) that verify sessions. A Secret made before
+/// keys were rotated has none: then those of [`SESSION_KEY`] verify.
+pub const SESSION_PUBLIC_KEY: &str = "session.pub.pem";
 /// Key file in [`KEYS_DIR`]: Ed25519 private key (PKCS#8 PEM) that signs playback handles.
 pub const PLAYBACK_KEY: &str = "playback.pem";
-/// Key file in [`KEYS_DIR`]: Ed25519 public key (SPKI PEM) that verifies playback handles.
+/// Key file in [`KEYS_DIR`]: Ed25519 public keys (SPKI PEM) that verify playback handles.
 pub const PLAYBACK_PUBLIC_KEY: &str = "playback.pub.pem";
 /// Key file in [`KEYS_DIR`]: 32 random bytes that sign internal object URLs.
 pub const OBJECT_URL_KEY: &str = "object-url.key";
-/// Every key the operator generates.
-pub const KEY_FILES: [&str; 4] = [
+/// Every key file a process may read.
+pub const KEY_FILES: [&str; 5] = [
     SESSION_KEY,
+    SESSION_PUBLIC_KEY,
     PLAYBACK_KEY,
     PLAYBACK_PUBLIC_KEY,
     OBJECT_URL_KEY,

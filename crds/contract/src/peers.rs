@@ -23,6 +23,8 @@ pub const READY_PATH: &str = "/internal/v1/roles/ready";
 pub const IDENTIFY_PATH: &str = "/internal/v1/roles/identify";
 /// Where auth decides who may watch what.
 pub const ENTITLE_PATH: &str = "/internal/v1/roles/entitle";
+/// Where auth says how the endpoints of chains are.
+pub const STANDINGS_PATH: &str = "/internal/v1/roles/standings";
 
 /// Roles that run in pods of their own in topology Distributed, in the order they are rolled out:
 /// whoever is asked comes before whoever asks.

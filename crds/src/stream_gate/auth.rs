@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keys::Keys;
+
 /// An OpenID provider people may sign in at, by the authorization code flow with PKCE.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +68,8 @@ pub struct Auth {
     /// OpenID providers people may sign in at, besides wallets.
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub oidc: Vec<OidcProvider>,
+    /// Signing keys.
+    pub keys: Keys,
 }
 
 impl Default for Auth {
@@ -78,6 +82,7 @@ impl Default for Auth {
             lease_seconds: 300,
             pause_allowance_seconds: 14_400,
             oidc: Vec::new(),
+            keys: Keys::default(),
         }
     }
 }

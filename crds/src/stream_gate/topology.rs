@@ -43,7 +43,7 @@ pub struct Postgres {
     pub connections_per_pod: u32,
 }
 
-/// A Redis or Valkey in which replicas count requests together.
+/// A Redis or Valkey (6.2 or newer) in which replicas count together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SharedStore {

@@ -53,6 +53,7 @@ async fn role(args: &Time) -> Arc<streaming::Streaming> {
         public_url: seed::GATE.to_owned(),
         cache_bytes: 64 << 20,
         settings: Default::default(),
+        shared_streams: None,
     };
     Arc::new(streaming::Streaming::new(parts, &registry).unwrap())
 }

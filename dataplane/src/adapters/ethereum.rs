@@ -14,6 +14,7 @@ use self::provider::{Policy, Provider};
 use self::question::Question;
 use self::rpc::{Outcome, Query, Rpc};
 use crate::ports::Source;
+use crate::ports::chain::standing::ChainStanding;
 use crate::ports::chain::{Block, Chain, ChainError, Code, Reading, Signed};
 use crate::ports::clock::Clock;
 
@@ -66,6 +67,10 @@ impl Ethereum {
 
 #[async_trait]
 impl Chain for Ethereum {
+    fn standings(&self) -> Vec<ChainStanding> {
+        self.chains.values().map(Provider::standing).collect()
+    }
+
     fn id(&self, chain: &str) -> Option<u64> {
         self.chains.get(chain).map(Provider::chain_id)
     }

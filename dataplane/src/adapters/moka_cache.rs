@@ -11,6 +11,8 @@ use moka::Expiry;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 pub mod bytes;
+mod follow;
+pub mod library;
 mod tags;
 
 use tags::Tags;
@@ -390,6 +392,11 @@ impl<V: Clone + Send + Sync + 'static> MokaCache<V> {
     /// Ends everything with this tag, and every fetch of it that has begun.
     pub fn invalidate_tag(&self, tag: &str) {
         self.tags.invalidate(tag);
+    }
+
+    /// Ends everything, and every fetch that has begun.
+    pub fn end_all(&self) {
+        self.tags.invalidate_all();
     }
 
     /// Removes one entry; was there one?

@@ -13,6 +13,8 @@ use crate::ports::catalog::CatalogError;
 
 #[path = "sql/alarms.rs"]
 mod alarms;
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/contents.rs"]
 mod contents;
 #[path = "sql/library.rs"]
@@ -46,7 +48,7 @@ use PostgresCatalog as Catalog;
 use rows::failed;
 
 /// Steps of the schema, never edited once released.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 9] = [
     include_str!("postgres/schema_1.sql"),
     include_str!("postgres/schema_uploads.sql"),
     include_str!("postgres/schema_machine_keys.sql"),
@@ -55,6 +57,7 @@ const SCHEMA: [&str; 8] = [
     include_str!("postgres/schema_schedules.sql"),
     include_str!("postgres/schema_twins.sql"),
     include_str!("postgres/schema_quality.sql"),
+    include_str!("postgres/schema_changes.sql"),
 ];
 /// The oldest version of the schema whose programs can work with the newest one.
 const FLOOR: i64 = 1;
@@ -69,6 +72,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MATCHING: &str = "contents WHERE words @@ ";
 /// The newest of them; their number is bound next.
 const NEWEST_MATCHES: &str = " ORDER BY doc DESC LIMIT ";
+
+/// Changes of transactions from one on, and the first that is not over: one before it can bring no
+/// news any more. Source: PostgreSQL, `pg_current_snapshot`.
+const NEWS: &str =
+    "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) AS place,
+        NULL AS tag UNION ALL
+    SELECT place, tag FROM (SELECT place, tag FROM changes WHERE tx >= $1 ORDER BY place LIMIT $2)
+        AS news";
 
 /// Every word, or the beginning of one. Source: PostgreSQL, tsquery.
 fn push_words(query: &mut QueryBuilder<Db>, words: &[String]) {

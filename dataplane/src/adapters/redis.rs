@@ -13,6 +13,7 @@ use crate::ports::shared_limits::{Quota, Shared, SharedLimits, SharedLimitsError
 
 #[cfg(test)]
 pub mod server;
+pub mod streams;
 
 /// Longest wait for an answer: a request waits as long.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -43,16 +44,21 @@ impl RedisLimits {
     /// # Errors
     /// When the URL is not one of Redis.
     pub fn new(url: &str) -> Result<Self, Source> {
-        // What is said about a malformed URL may hold the password.
-        let client = Client::open(url).map_err(|_| "the URL is not one of Redis")?;
-        let settings = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(PATIENCE))
-            .set_connection_timeout(Some(Duration::from_secs(1)));
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(client, settings)?,
+            connection: connection(url)?,
             take: Script::new(TAKE),
         })
     }
+}
+
+/// A connection that is made when it is first needed, and again when it breaks.
+fn connection(url: &str) -> Result<ConnectionManager, Source> {
+    // What is said about a malformed URL may hold the password.
+    let client = Client::open(url).map_err(|_| "the URL is not one of Redis")?;
+    let settings = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(PATIENCE))
+        .set_connection_timeout(Some(Duration::from_secs(1)));
+    Ok(ConnectionManager::new_lazy_with_config(client, settings)?)
 }
 
 #[async_trait]

@@ -15,6 +15,7 @@ use self::metrics::Families;
 use self::question::Question;
 use crate::adapters::endpoints::json_rpc::JsonRpc;
 use crate::ports::Source;
+use crate::ports::chain::standing::ChainStanding;
 use crate::ports::chain::{ChainError, Reading};
 use crate::ports::clock::Clock;
 use crate::ports::solana::Solana;
@@ -50,6 +51,10 @@ impl Clusters {
 
 #[async_trait]
 impl Solana for Clusters {
+    fn standings(&self) -> Vec<ChainStanding> {
+        self.0.values().map(Cluster::standing).collect()
+    }
+
     async fn read(&self, owner: [u8; 32], check: &Check) -> Result<Reading, ChainError> {
         let question = Question::of(owner, check)?;
         let name = check.cluster().unwrap_or_default();

@@ -15,6 +15,8 @@ use crate::ports::catalog::CatalogError;
 
 #[path = "sql/alarms.rs"]
 mod alarms;
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/contents.rs"]
 mod contents;
 #[path = "sql/library.rs"]
@@ -46,7 +48,7 @@ use Sqlite3Catalog as Catalog;
 use rows::{column, failed};
 
 /// Steps of the schema, never edited once released; `user_version` counts those done.
-const SCHEMA: [&str; 14] = [
+const SCHEMA: [&str; 15] = [
     include_str!("sqlite/schema_1.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_makers.sql"),
@@ -61,6 +63,7 @@ const SCHEMA: [&str; 14] = [
     include_str!("sqlite/schema_schedules.sql"),
     include_str!("sqlite/schema_twins.sql"),
     include_str!("sqlite/schema_quality.sql"),
+    include_str!("sqlite/schema_changes.sql"),
 ];
 
 /// Contents whose words match what is bound next. The index gives them newest first, so that a
@@ -69,6 +72,12 @@ const MATCHING: &str = "content_search JOIN contents ON contents.doc = content_s
     WHERE content_search MATCH ";
 /// The newest of them; their number is bound next.
 const NEWEST_MATCHES: &str = " ORDER BY content_search.rowid DESC LIMIT ";
+
+/// Changes behind a place, and the place of the last: there is one writer, so places are committed in
+/// order.
+const NEWS: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)
+        AS place, NULL AS tag UNION ALL
+    SELECT place, tag FROM (SELECT place, tag FROM changes WHERE place > $1 ORDER BY place LIMIT $2)";
 
 /// Every word, or the beginning of one. Source: SQLite FTS5, full-text query syntax.
 fn push_words(query: &mut QueryBuilder<Db>, words: &[String]) {

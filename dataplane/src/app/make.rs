@@ -11,16 +11,21 @@ use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::gate_pods::GatePods;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::kubernetes::tokens::ClusterTokens;
+use crate::adapters::moka_cache::Figures;
+use crate::adapters::moka_cache::library::KeptLibrary;
 use crate::adapters::prometheus_text::PrometheusText;
 use crate::adapters::redis::RedisLimits;
+use crate::adapters::redis::streams::RedisStreams;
 use crate::adapters::webhook::HttpWebhooks;
 use crate::config::cursor_key;
 use crate::edge::Edge;
 use crate::layers::audit::Audit;
 use crate::ports::catalog::Catalog;
+use crate::ports::catalog::reads::Direct;
 use crate::ports::chain::Chain;
 use crate::ports::clock::Clock;
 use crate::ports::identity::{Entitlements, Identities};
+use crate::ports::shared_streams::SharedStreams;
 use crate::services::auth::{self, Auth};
 use crate::services::metadata::cursor::CursorKey;
 use crate::services::metadata::{self, Metadata};
@@ -79,11 +84,21 @@ pub fn auth(
     Ok(Auth::new(parts, config, registry)?)
 }
 
+/// Where replicas of role `streaming` count streams together, if they do.
+pub fn shared_streams(config: &RoleConfig) -> anyhow::Result<Option<Arc<dyn SharedStreams>>> {
+    let Some(path) = &config.limits.shared_store else {
+        return Ok(None);
+    };
+    let url = crate::config::read_url(path.as_ref())?;
+    let store = RedisStreams::new(&url, &config.gate.uid).map_err(anyhow::Error::from_boxed)?;
+    Ok(Some(Arc::new(store)))
+}
+
 /// Role `streaming`.
 pub fn streaming(
     on: &Ground,
     config: &RoleConfig,
-    key: &Verifier,
+    (key, shared_streams): (&Verifier, Option<Arc<dyn SharedStreams>>),
     entitlements: Arc<dyn Entitlements>,
     registry: &Registry,
 ) -> anyhow::Result<Streaming> {
@@ -96,14 +111,18 @@ pub fn streaming(
         public_url: config.public_url.clone(),
         cache_bytes: SEGMENT_CACHE_BYTES,
         settings: config.playback.clone(),
+        shared_streams,
     };
     Ok(Streaming::new(parts, registry)?)
 }
 
-/// Role `metadata`; the key of its cursors is derived from `key`.
-pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32]) -> Metadata {
+/// Role `metadata`; the key of its cursors is derived from `key`, and what it keeps is counted in
+/// `figures`.
+pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32], figures: Figures) -> Metadata {
+    let direct = Arc::new(Direct(on.catalog.clone()));
     let parts = metadata::Parts {
         catalog: on.catalog.clone(),
+        reads: Arc::new(KeptLibrary::new(direct, on.catalog.clone(), figures)),
         objects: on.objects.clone(),
         clock: on.clock.clone(),
         cursor_key: CursorKey::new(cursor_key(key)),
@@ -111,10 +130,11 @@ pub fn metadata(on: &Ground, config: &RoleConfig, key: &[u8; 32]) -> Metadata {
     Metadata::new(parts, &config.rules, config.default_rule.clone())
 }
 
-/// Role `upload`.
+/// Role `upload`; the key of its cursors is derived from `key`.
 pub fn upload(
     on: &Ground,
     config: &RoleConfig,
+    key: &[u8; 32],
     registry: &Registry,
 ) -> anyhow::Result<UploadService> {
     let settings = upload::Settings {
@@ -122,6 +142,7 @@ pub fn upload(
         limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
+        cursor_key: CursorKey::new(cursor_key(key)),
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::make::{
     Asked, auth, desk, edge, jobs, metadata, monitor, policies, streaming, upload, worker,
 };
-use super::token_keys::TokenKeys;
+use super::token_keys::{self, TokenKeys};
 use crate::adapters::alert_policies::KubernetesPolicies;
 use crate::adapters::kubernetes::Kubernetes;
 use crate::adapters::moka_cache::Families;
@@ -36,7 +36,7 @@ use crate::services::monitor::{self, Monitor};
 use crate::services::streaming::{self, Streaming};
 use crate::services::upload::{self, UploadService};
 use crate::services::worker::{self, Worker, desk::Desk};
-use crate::tokens::{Signer, Verifier};
+use crate::tokens::Verifier;
 
 /// What most roles work on.
 #[derive(Clone)]
@@ -95,9 +95,7 @@ impl Roles {
         keys: &Keys,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let signers = [&keys.session, &keys.playback];
-        let [session, playback] = signers.map(|pem| Signer::from_pem(pem));
-        let signers = [session?, playback?];
+        let signers = token_keys::signers_of(keys)?;
         let verifier = Verifier::from_pem(&keys.playback_public)?;
         let ground = &on.ground;
         let (catalog, clock) = (ground.catalog.clone(), ground.clock.clone());
@@ -113,8 +111,8 @@ impl Roles {
             catalog,
             clock.clone(),
         ));
-        let caches = Families::new(registry)?;
-        let caches = Arc::new(MokaCaches(caches.of("service")));
+        let families = Families::new(registry)?;
+        let caches = Arc::new(MokaCaches(families.of("service")));
         let client = &on.client;
         let jobs = Arc::new(jobs(client, config));
         let policies = Arc::new(policies(client, config));
@@ -146,12 +144,18 @@ impl Roles {
             streaming: Arc::new(streaming(
                 ground,
                 config,
-                &verifier,
+                // One process: what it counts is all there is.
+                (&verifier, None),
                 plays.clone(),
                 registry,
             )?),
-            upload: Arc::new(upload(ground, config, registry)?),
-            metadata: Arc::new(metadata(ground, config, &keys.object_url)),
+            upload: Arc::new(upload(ground, config, &keys.object_url, registry)?),
+            metadata: Arc::new(metadata(
+                ground,
+                config,
+                &keys.object_url,
+                families.of("metadata"),
+            )),
             auth,
             plays,
             moves: on.moves,
@@ -177,7 +181,8 @@ impl Roles {
         let log = Arc::new(RecentLog::new(self.audit.clone()));
         let audit = Audit::new(log.clone(), &config.audit, key);
         let cursors = CursorKey::new(cursor_key(&keys.object_url));
-        let gateway = Arc::new(Gateway::new(checks, log, cursors));
+        let chains = self.auth.clone();
+        let gateway = Arc::new(Gateway::new((checks, chains), log, cursors));
         let edge = edge(config, self.auth.clone(), audit, registry)?;
         let api = auth::http::routes(self.auth.clone())
             .merge(cache::http::routes(self.cache.clone()))

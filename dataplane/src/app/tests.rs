@@ -56,6 +56,7 @@ fn keys() -> Keys {
     let public = key(2).verifying_key().to_public_key_pem(Default::default());
     Keys {
         session: private(1),
+        session_public: None,
         playback: private(2),
         playback_public: public.unwrap(),
         object_url: [3; 32],

@@ -40,13 +40,14 @@ pub struct Route {
 
 /// What requests of several routes are counted under: one label for all that begin so, since a label
 /// costs fourteen series whether or not anybody asks.
-const COUNTED_AS_ONE: [&str; 10] = [
+const COUNTED_AS_ONE: [&str; 11] = [
     "/api/v1/auth/keys",
     "/api/v1/auth/oidc",
     "/api/v1/cache",
     "/api/v1/categories",
     "/api/v1/jobs",
     "/api/v1/monitor",
+    "/api/v1/nft",
     "/api/v1/schedules",
     "/api/v1/stats",
     "/internal/v1",
@@ -81,6 +82,7 @@ const LIST: &[(&str, Scope, Class)] = &[
     ("/api/v1/health", Edge, Class::Api),
     ("/api/v1/openapi.json", Edge, Class::Api),
     ("/api/v1/docs", Edge, Class::Api),
+    ("/console", Edge, Class::Api),
     ("/.well-known/jwks.json", Of(Auth), Class::Api),
     ("/api/v1/auth/challenge", Of(Auth), Class::Api),
     ("/api/v1/auth/login", Of(Auth), Class::Api),
@@ -96,6 +98,9 @@ const LIST: &[(&str, Scope, Class)] = &[
     ),
     ("/api/v1/auth/keys", Of(Auth), Class::Api),
     ("/api/v1/auth/keys/{id}", Of(Auth), Class::Api),
+    ("/api/v1/nft", Of(Auth), Class::Api),
+    ("/api/v1/nft/{id}", Of(Auth), Class::Api),
+    ("/api/v1/nft/verify", Of(Auth), Class::Api),
     ("/api/v1/playback", Of(Auth), Class::Playback),
     ("/api/v1/contents", Of(Metadata), Class::Search),
     ("/api/v1/contents/{id}", Of(Metadata), Class::Api),

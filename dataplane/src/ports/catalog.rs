@@ -13,9 +13,11 @@ use super::Source;
 use super::clock::UnixSeconds;
 
 pub mod alarms;
+pub mod changes;
 pub mod library;
 mod machine_keys;
 pub mod plays;
+pub mod reads;
 pub mod retired;
 pub mod schedules;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod twins;
 pub mod uploads;
 
 use alarms::Alarms;
+use changes::Changes;
 use library::Library;
 pub use machine_keys::{MachineKey, MachineKeys};
 use plays::Plays;
@@ -217,6 +220,7 @@ pub trait Sessions: Send + Sync {
 pub trait Catalog:
     Contents
     + Library
+    + Changes
     + Plays
     + Outputs
     + Twins
@@ -232,6 +236,7 @@ pub trait Catalog:
 impl<T> Catalog for T where
     T: Contents
         + Library
+        + Changes
         + Plays
         + Outputs
         + Twins

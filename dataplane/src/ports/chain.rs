@@ -8,10 +8,12 @@ use super::Source;
 use super::clock::UnixSeconds;
 
 pub mod moves;
+pub mod standing;
 #[cfg(test)]
 pub mod suite;
 mod wallet;
 
+use standing::ChainStanding;
 pub use wallet::{InvalidWallet, Wallet};
 
 /// A block that a decision rests on.
@@ -145,6 +147,10 @@ impl ChainError {
 /// Every configured chain.
 #[async_trait]
 pub trait Chain: Send + Sync {
+    /// How the endpoints of each chain are.
+    fn standings(&self) -> Vec<ChainStanding> {
+        Vec::new()
+    }
     /// EIP-155 id of a chain by its name.
     fn id(&self, chain: &str) -> Option<u64>;
     /// Asks whether the account at `address` has what `check` names, at one block.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::metadata::cursor::{CursorKey, InvalidCursor};
 use crate::ports::audit_log::{EventsOf, RecentEvents, Record};
+use crate::ports::chain::standing::{ChainStanding, Standings};
 
 pub mod checks;
 pub mod http;
@@ -32,6 +33,7 @@ pub trait Checks: Send + Sync {
 /// The role.
 pub struct Gateway {
     checks: Arc<dyn Checks>,
+    chains: Arc<dyn Standings>,
     happened: Arc<dyn RecentEvents>,
     cursor_key: CursorKey,
     /// The description of the API, as text.
@@ -41,12 +43,13 @@ pub struct Gateway {
 impl Gateway {
     /// Makes the role; `cursor_key` signs where lists go on.
     pub fn new(
-        checks: Arc<dyn Checks>,
+        (checks, chains): (Arc<dyn Checks>, Arc<dyn Standings>),
         happened: Arc<dyn RecentEvents>,
         cursor_key: CursorKey,
     ) -> Self {
         Self {
             checks,
+            chains,
             happened,
             cursor_key,
             description: openapi::text(),
@@ -56,6 +59,13 @@ impl Gateway {
     /// How every part is.
     pub async fn health(&self) -> Vec<Check> {
         self.checks.checks().await
+    }
+
+    /// How the endpoints of every chain are; `None` when nobody can say.
+    pub async fn chains(&self) -> Option<Vec<ChainStanding>> {
+        let told = self.chains.standings().await;
+        told.map_err(|error| tracing::warn!(error, "nobody says how the chains are"))
+            .ok()
     }
 
     /// What happened last, the newest first, and the cursor of the next page.

@@ -8,6 +8,7 @@ use streamgate_contract::rules::{GateRule, Rules};
 use streamgate_contract::{CategoryId, ContentId};
 
 use crate::ports::catalog::library::{About, Category, Entry, Found, Page, Viewer};
+use crate::ports::catalog::reads::Reads;
 use crate::ports::catalog::{Catalog, CatalogError, Content, ContentState};
 use crate::ports::clock::Clock;
 use crate::ports::identity::{Principal, Requirement};
@@ -20,6 +21,7 @@ pub mod plays;
 mod rank;
 mod statistics;
 mod tidy;
+mod warm;
 
 pub use change::{Change, InvalidChange, NewContent, Title};
 use cursor::{CursorKey, InvalidCursor};
@@ -75,6 +77,8 @@ pub enum MetadataError {
 pub struct Parts {
     /// The catalog.
     pub catalog: Arc<dyn Catalog>,
+    /// What people read of it; what is changed is read from the catalog itself.
+    pub reads: Arc<dyn Reads>,
     /// The store: objects of removed contents go.
     pub objects: Arc<dyn crate::ports::objects::Objects>,
     /// The time.
@@ -109,6 +113,12 @@ fn viewer(who: Option<&Principal>) -> Viewer {
     }
 }
 
+/// What somebody may not see does not exist for them.
+fn absent(id: &ContentId) -> CatalogError {
+    let (kind, id) = ("content", id.to_string());
+    CatalogError::NotFound { kind, id }
+}
+
 fn admin(who: &Principal) -> Result<(), MetadataError> {
     who.admin.then_some(()).ok_or(MetadataError::AdminRequired)
 }
@@ -132,12 +142,10 @@ impl Metadata {
         who: Option<&Principal>,
         id: &ContentId,
     ) -> Result<Shown, CatalogError> {
-        let entry = self.on.catalog.entry(id).await?;
-        if !visible(&entry.content, who) {
-            let (kind, id) = ("content", id.to_string());
-            return Err(CatalogError::NotFound { kind, id });
-        }
-        Ok(self.shown(entry))
+        let entry = self.on.reads.entry(id).await?;
+        let entry = entry.filter(|entry| visible(&entry.content, who));
+        let entry = entry.ok_or_else(|| absent(id))?;
+        Ok(self.shown(Arc::unwrap_or_clone(entry)))
     }
 
     /// Makes a content without video. With a key the same request makes it once, however often it
@@ -215,8 +223,8 @@ impl Metadata {
     ///
     /// # Errors
     /// When the catalog fails.
-    pub async fn categories(&self) -> Result<Vec<Category>, CatalogError> {
-        self.on.catalog.categories().await
+    pub async fn categories(&self) -> Result<Arc<Vec<Category>>, CatalogError> {
+        self.on.reads.categories().await
     }
 
     /// Makes a category or gives it another title; was it made?
@@ -258,7 +266,10 @@ impl Metadata {
         id: &ContentId,
         known: Option<u64>,
     ) -> Result<Entry, MetadataError> {
-        let entry = self.get(Some(who), id).await?.entry;
+        let entry = self.on.catalog.entry(id).await?;
+        if !visible(&entry.content, Some(who)) {
+            return Err(absent(id).into());
+        }
         if !changeable(&entry.content, who) {
             return Err(MetadataError::NotYours(entry.content.id));
         }

@@ -14,12 +14,14 @@ use crate::ports::catalog::Catalog;
 use crate::ports::clock::Clock;
 use crate::ports::identity::Entitlements;
 use crate::ports::objects::Objects;
+use crate::ports::shared_streams::SharedStreams;
 use crate::tokens::{Verifier, Viewing};
 
 mod admission;
 mod error;
 mod fragments;
 pub mod http;
+mod info;
 mod keys;
 mod manifest;
 mod metrics;
@@ -40,7 +42,7 @@ pub use name::FileName;
 pub use page::Page;
 pub use page_name::PageName;
 
-use admission::Admission;
+use admission::{Admission, Shared, TELLS};
 use fragments::Fragments;
 use metrics::Metrics;
 use view::Views;
@@ -67,6 +69,8 @@ pub struct Parts {
     pub cache_bytes: u64,
     /// What viewings are held to.
     pub settings: PlaybackSettings,
+    /// Counts streams over all replicas; without it each counts alone.
+    pub shared_streams: Option<Arc<dyn SharedStreams>>,
 }
 
 /// The role.
@@ -87,6 +91,10 @@ impl Streaming {
     /// When its metrics are registered already.
     pub fn new(parts: Parts, registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::new(registry)?);
+        let shared = parts.shared_streams;
+        let shared = shared
+            .map(|store| Shared::new(store, registry))
+            .transpose()?;
         Ok(Self {
             public_url: parts.public_url.clone(),
             admission: Admission::new(
@@ -95,7 +103,7 @@ impl Streaming {
                 parts.entitlements,
                 parts.clock.clone(),
                 metrics.clone(),
-                &parts.settings,
+                (&parts.settings, shared),
             ),
             views: Views::new(parts.catalog, parts.clock),
             fragments: Fragments::new(parts.objects, parts.cache_bytes, metrics),
@@ -103,8 +111,23 @@ impl Streaming {
         })
     }
 
-    /// Keeps the revocation epoch fresh until `stop`.
+    /// Keeps the revocation epoch fresh, and the other replicas in the know, until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        tokio::join!(self.follow_epoch(&stop), self.tell_of_streams(&stop));
+    }
+
+    async fn tell_of_streams(&self, stop: &CancellationToken) {
+        let pause = Duration::from_secs(TELLS);
+        while stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
+            self.admission.tell().await;
+        }
+    }
+
+    async fn follow_epoch(&self, stop: &CancellationToken) {
         let mut failing = false;
         loop {
             let outcome = self.admission.refresh_epoch().await;
@@ -139,7 +162,7 @@ impl Streaming {
         let view = self.views.current(&viewing.output).await?;
         let serves = |scheme: Scheme| match name {
             PageName::Manifest => scheme.serves_dash(),
-            PageName::Storyboard => true,
+            PageName::Storyboard | PageName::Info => true,
             _ => scheme.serves_hls(),
         };
         if !view.scheme().is_none_or(serves) {
@@ -149,6 +172,7 @@ impl Streaming {
         let page = match name {
             PageName::Master => view.master.get(|| playlist::master(&view)),
             PageName::Manifest => view.manifest.get(|| manifest::mpd(&view)),
+            PageName::Info => view.info.get(|| info::info(&view)),
             PageName::Storyboard => {
                 let tiles = view.tiles.ok_or(StreamingError::NoSuchFile)?;
                 view.tile_list.get(|| Some(storyboard::tiles(&tiles)))

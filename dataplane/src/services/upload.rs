@@ -9,6 +9,7 @@ use streamgate_contract::uploads::UploadLimits;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::metadata::cursor::CursorKey;
 use crate::pace::Paces;
 use crate::ports::catalog::CatalogError;
 use crate::ports::catalog::uploads::{Release, Upload, UploadKind, Uploads};
@@ -23,6 +24,7 @@ pub mod error;
 pub mod events;
 mod finish;
 pub mod http;
+mod list;
 mod media;
 pub mod metadata;
 mod metrics;
@@ -38,6 +40,7 @@ mod turns;
 pub use begin::Creation;
 use buffers::{BUFFERS, Buffers};
 use error::UploadError;
+pub use list::{Line, Listing};
 use metadata::Metadata;
 pub use receive::Body;
 use receive::{Ports, Receiver};
@@ -54,6 +57,8 @@ pub struct Settings {
     pub rules: Vec<GateRule>,
     /// Rule of contents that name none.
     pub default_rule: Option<String>,
+    /// Signs where lists go on.
+    pub cursor_key: CursorKey,
 }
 
 /// An upload as its owner sees it.
@@ -272,8 +277,7 @@ impl UploadService {
     }
 
     fn expiry(&self, upload: &Upload) -> UnixSeconds {
-        let life = i64::from(self.settings.limits.life_hours) * 3_600;
-        upload.created_at.saturating_add(life)
+        expiry(upload.created_at, &self.settings.limits)
     }
 
     /// Seconds an upload has left; `None` for one that is finished.
@@ -300,7 +304,16 @@ fn unfinished(upload: &Upload) -> Result<(), UploadError> {
 }
 
 fn read(upload: &Upload) -> Result<Metadata, UploadError> {
-    serde_json::from_str(&upload.metadata).map_err(UploadError::Unreadable)
+    said(&upload.metadata)
+}
+
+fn said(metadata: &str) -> Result<Metadata, UploadError> {
+    serde_json::from_str(metadata).map_err(UploadError::Unreadable)
+}
+
+/// When an upload that was begun then goes unless it is finished.
+fn expiry(begun: UnixSeconds, limits: &UploadLimits) -> UnixSeconds {
+    begun.saturating_add(i64::from(limits.life_hours) * 3_600)
 }
 
 fn internal(error: streamgate_contract::ids::InvalidId) -> UploadError {

@@ -1,7 +1,7 @@
-//! Ed25519 keys as the operator mounts them. A file may hold several keys: the first one signs, each
-//! verifies. So a key is first known everywhere (next), then signs (active), then verifies what it
-//! signed (retired), and is gone: at each step every process knows what the others sign with. Files
-//! that change are taken over while the process runs.
+//! Ed25519 keys as the operator mounts them: the first key of a private file signs; each key of a public
+//! file verifies, and so does every key of the private one. So a key is first known everywhere (next),
+//! then signs (active), then verifies what it signed (retired), and is gone: at each step every process
+//! knows what the others sign with. Files that change are taken over while the process runs.
 //! Source: RFC 8410 (PKCS#8 and SPKI form), RFC 7468 (several in a file), RFC 8037 (JWK form).
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,19 +120,36 @@ fn public_keys(pem: &str) -> Result<Vec<Known>, KeyError> {
     }
 }
 
+/// The key that signs, and every key of both files, public ones first.
+fn both(private: &str, public: Option<&str>) -> Result<(Signing, Vec<Known>), KeyError> {
+    let (signing, own) = private_keys(private)?;
+    let mut known = public.map(public_keys).transpose()?.unwrap_or_default();
+    for key in own {
+        if known.iter().all(|other| other.public != key.public) {
+            known.push(key);
+        }
+    }
+    Ok((signing, known))
+}
+
 impl Signer {
     /// Reads private keys (PKCS#8 PEM); the first signs.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        let (signing, known) = private_keys(pem)?;
+        Self::from_pems(pem, None)
+    }
+
+    /// Reads private keys (PKCS#8 PEM), the first of which signs, and more that verify (SPKI PEM).
+    pub fn from_pems(private: &str, public: Option<&str>) -> Result<Self, KeyError> {
+        let (signing, known) = both(private, public)?;
         Ok(Self {
             signing: Arc::new(RwLock::new(Arc::new(signing))),
             verifier: Verifier::new(known),
         })
     }
 
-    /// Takes over the keys of a file that may have changed.
-    pub fn replace(&self, pem: &str) -> Result<(), KeyError> {
-        let (signing, known) = private_keys(pem)?;
+    /// Takes over the keys of files that may have changed.
+    pub fn replace(&self, private: &str, public: Option<&str>) -> Result<(), KeyError> {
+        let (signing, known) = both(private, public)?;
         // Known before it signs.
         self.verifier.take_over(known);
         let mut current = self.signing.write().unwrap_or_else(PoisonError::into_inner);

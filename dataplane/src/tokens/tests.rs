@@ -161,14 +161,14 @@ fn a_key_is_known_before_it_signs_and_after_until_it_is_withdrawn() {
     elsewhere
         .replace(&format!("{old_public}{new_public}"))
         .unwrap();
-    signer.replace(&format!("{old}{new}")).unwrap();
+    signer.replace(&format!("{old}{new}"), None).unwrap();
     assert_eq!(signer.sign(&session()).unwrap(), of_old);
     assert_eq!(signer.verifier().jwks(), elsewhere.jwks());
     assert_eq!(elsewhere.jwks().len(), 2);
 
     // Active: it signs, what the old one signed holds.
     let generation = elsewhere.generation();
-    signer.replace(&format!("{new}{old}")).unwrap();
+    signer.replace(&format!("{new}{old}"), None).unwrap();
     let of_new = signer.sign(&session()).unwrap();
     assert_ne!(of_new, of_old);
     assert!(good(&of_new) && good(&of_old));
@@ -180,6 +180,35 @@ fn a_key_is_known_before_it_signs_and_after_until_it_is_withdrawn() {
     assert_eq!(elsewhere.generation(), generation + 1);
 
     // A file that cannot be read changes nothing.
-    assert!(elsewhere.replace("").is_err() && signer.replace("no key").is_err());
+    assert!(elsewhere.replace("").is_err() && signer.replace("no key", None).is_err());
     assert!(good(&of_new) && !good(&of_old));
+}
+
+#[test]
+fn one_private_key_signs_and_the_public_file_says_what_else_verifies() {
+    let ((old, old_public), (new, new_public)) = (pems(1), pems(2));
+    let listed = format!("{old_public}{new_public}");
+    let signer = Signer::from_pems(&old, Some(&listed)).unwrap();
+    let published = signer.verifier().jwks();
+    assert_eq!(published.len(), 2, "each once");
+    let of_old = signer.sign(&session()).unwrap();
+    let good = |token: &str| {
+        signer
+            .verifier()
+            .verify::<Session>(GATE, token, NOW)
+            .is_ok()
+    };
+
+    signer
+        .replace(&new, Some(&format!("{new_public}{old_public}")))
+        .unwrap();
+    let of_new = signer.sign(&session()).unwrap();
+    assert!(of_new != of_old && good(&of_old) && good(&of_new));
+
+    // Read in the middle of a change: what signs is known whatever the other file says.
+    signer.replace(&new, Some(&old_public)).unwrap();
+    assert!(good(&of_old) && good(&of_new));
+    signer.replace(&new, Some(&new_public)).unwrap();
+    assert!(!good(&of_old) && good(&of_new));
+    assert!(signer.replace(&new, Some("no key")).is_err());
 }

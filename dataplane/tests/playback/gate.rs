@@ -132,6 +132,7 @@ impl Gate {
             public_url: url.clone(),
             cache_bytes: 64 << 20,
             settings: Default::default(),
+            shared_streams: None,
         };
         let streaming = Arc::new(streaming::Streaming::new(parts, &registry).unwrap());
         let stop = CancellationToken::new();

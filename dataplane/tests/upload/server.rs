@@ -22,6 +22,7 @@ use streamgate_dataplane::ports::chain::Wallet;
 use streamgate_dataplane::ports::identity::{Identities, IdentityError, Principal};
 use streamgate_dataplane::ports::objects::{ObjectKey, Objects};
 use streamgate_dataplane::server;
+use streamgate_dataplane::services::metadata::cursor::CursorKey;
 use streamgate_dataplane::services::upload::{Settings, UploadService, http};
 use tokio_util::sync::CancellationToken;
 
@@ -178,6 +179,7 @@ async fn serve(place: Place) {
         limits: UploadLimits::default(),
         rules: vec![rule],
         default_rule: None,
+        cursor_key: CursorKey::new([1; 32]),
     };
     let catalog = Arc::new(place.catalog().await);
     let registry = prometheus::Registry::new();

@@ -3,22 +3,24 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use serde_json::json;
 use streamgate_crds::StreamGate;
 
 use super::desired::{Desired, is_of};
+use super::grants;
+use super::keys::secret::Rings;
 use super::observe::{self, Children, live};
 use super::rollout::{Rollout, Rollouts};
-use super::{grants, keys};
 use crate::apply::Writable;
 use crate::context::Context;
 use crate::error::Error;
 use crate::watch::Watchable;
 
+mod keys;
 mod prune;
 mod workload;
 
@@ -46,6 +48,8 @@ pub struct Applied {
     pub rollout: Rollout,
     /// Namespaces of `spec.allowedNamespaces` that do not exist.
     pub absent: Vec<String>,
+    /// The keys that sign tokens; none of a Secret that was made before keys were rotated.
+    pub keys: Option<Rings>,
 }
 
 /// Makes every child as wanted; no call for one that is so already.
@@ -70,7 +74,7 @@ pub async fn apply(
     } = desired;
     let data_owner = data_owner.as_ref();
     ensure(context, &children.config_maps, config_map).await?;
-    ensure_keys(context, children, gate, keys, data_owner).await?;
+    let keys = keys::ensure(context, children, gate, keys, data_owner).await?;
     if let Some(claim) = claim {
         ensure_claim(context, children, gate, claim, data_owner).await?;
     }
@@ -85,7 +89,11 @@ pub async fn apply(
         prune::prune(context, children, gate, workloads).await?;
     }
     let rollout = rollouts.end();
-    Ok(Applied { rollout, absent })
+    Ok(Applied {
+        rollout,
+        absent,
+        keys,
+    })
 }
 
 /// The object as it is after the call, from the answer when something was written: the store is
@@ -115,45 +123,6 @@ fn stays<K: Writable>(live: &K, owners: &[OwnerReference]) -> Result<()> {
         kind: K::kind(&()).into_owned(),
         name: live.name_any(),
     })
-}
-
-/// Generates the keys when there are none; otherwise only their owner is kept right.
-async fn ensure_keys(
-    context: &Context,
-    children: &Children,
-    gate: &StreamGate,
-    wanted: &ObjectMeta,
-    owner: Option<&OwnerReference>,
-) -> Result<()> {
-    if children.keys_seen(gate) {
-        return Ok(());
-    }
-    let namespace = wanted.namespace.clone().unwrap_or_default();
-    let name = wanted.name.clone().unwrap_or_default();
-    match observe::keys(context, &namespace, &name).await? {
-        Some(found) => tie(context, gate, &found, owner).await?,
-        None => create_keys(context, wanted, owner).await?,
-    }
-    children.saw_keys(gate);
-    Ok(())
-}
-
-async fn create_keys(
-    context: &Context,
-    wanted: &ObjectMeta,
-    owner: Option<&OwnerReference>,
-) -> Result<()> {
-    let metadata = ObjectMeta {
-        owner_references: owner.map(|owner| vec![owner.clone()]),
-        ..wanted.clone()
-    };
-    let secret: Secret = keys::generate(metadata).map_err(|e| Error::Refused {
-        doing: "make keys".to_owned(),
-        code: 500,
-        message: e.to_string(),
-    })?;
-    context.apply.create(&secret).await?;
-    Ok(())
 }
 
 async fn ensure_claim(

@@ -5,6 +5,7 @@ mod config_map;
 mod deployment;
 mod disruption_budget;
 mod grants;
+mod keys;
 mod metadata;
 mod network_policy;
 mod rights;
@@ -15,12 +16,14 @@ mod workload;
 
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde::Serialize;
 use streamgate_crds::stream_gate::{DataPolicy, Topology};
 
 pub use grants::Grant;
 pub use metadata::{is_of, labels};
 pub use workload::Workload;
 
+use super::keys::secret::KeyRules;
 use super::validate::ValidatedGate;
 use crate::context::Settings;
 
@@ -30,8 +33,8 @@ use crate::context::Settings;
 pub struct Desired {
     /// The role configuration file.
     pub config_map: ConfigMap,
-    /// Metadata of the Secret with the generated keys.
-    pub keys: ObjectMeta,
+    /// The generated keys.
+    pub keys: Keys,
     /// The data volume, where something is kept on one.
     pub claim: Option<PersistentVolumeClaim>,
     /// The pods, in the order they are rolled out.
@@ -44,6 +47,15 @@ pub struct Desired {
     pub version: String,
     /// Base URL viewers use.
     pub public_url: String,
+}
+
+/// The Secret with the generated keys.
+#[derive(Clone, Debug, Serialize)]
+pub struct Keys {
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// When its keys change.
+    pub rules: KeyRules,
 }
 
 /// What the gate wants.
@@ -59,7 +71,10 @@ pub fn desired(gate: &ValidatedGate, settings: &Settings) -> Result<Desired, ser
     Ok(Desired {
         workloads: workload::workloads(gate, settings, &version, &config),
         config_map: config_map::config_map(gate, config),
-        keys: metadata::retained(gate, &metadata::keys_name(gate)),
+        keys: Keys {
+            metadata: metadata::retained(gate, &metadata::keys_name(gate)),
+            rules: keys::rules(gate),
+        },
         claim: compact.then(|| claim::claim(gate)),
         grants: grants::grants(gate),
         data_owner: data_owner(gate),

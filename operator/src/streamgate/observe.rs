@@ -15,6 +15,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{self as rbac, RoleBinding};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -28,6 +29,7 @@ use streamgate_contract::names;
 use streamgate_contract::roles::Role;
 use streamgate_crds::StreamGate;
 
+use super::keys::secret::Rings;
 use crate::apply::Writable;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -65,11 +67,12 @@ pub struct Children {
     keys: Arc<Mutex<HashMap<String, KeysSeen>>>,
 }
 
-/// When a gate's Secret was seen last, and for which generation of the gate.
-#[derive(Clone, Copy)]
+/// When a gate's Secret was seen last, for which generation of the gate, and the keys in it.
+#[derive(Clone)]
 struct KeysSeen {
     generation: Option<i64>,
     at: Instant,
+    rings: Option<Rings>,
 }
 
 /// Begins to watch; the stream names the gate whose children changed and must be polled.
@@ -161,6 +164,14 @@ impl Children {
         })
     }
 
+    /// The pods of every role of a gate.
+    pub fn pods_of_gate(&self, gate: &StreamGate) -> Vec<Arc<Pod>> {
+        let (namespace, name) = (gate.namespace(), gate.name_any());
+        self.pods.state_filter(move |pod: &Pod| {
+            pod.namespace() == namespace && pod.labels().get(INSTANCE) == Some(&name)
+        })
+    }
+
     /// The Deployment of a role of a gate.
     pub fn deployment_of(&self, gate: &StreamGate, role: Role) -> Option<Arc<Deployment>> {
         let name = names::child(&gate.name_any(), role);
@@ -168,23 +179,25 @@ impl Children {
         self.deployments.get(&key)
     }
 
-    /// Whether the gate's Secret was seen lately, for the spec as it is now.
-    pub fn keys_seen(&self, gate: &StreamGate) -> bool {
+    /// What the gate's Secret held, if it was seen lately, for the spec as it is now.
+    pub fn keys_seen(&self, gate: &StreamGate) -> Option<Option<Rings>> {
         let seen = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = gate.uid().unwrap_or_default();
-        seen.get(&uid).is_some_and(|seen| {
+        let seen = seen.get(&uid).filter(|seen| {
             seen.generation == gate.metadata.generation && seen.at.elapsed() < KEYS_TICK
-        })
+        });
+        seen.map(|seen| seen.rings.clone())
     }
 
-    /// Remembers that the Secret is there and owned as the spec says now.
-    pub fn saw_keys(&self, gate: &StreamGate) {
+    /// Remembers that the Secret is there, owned and turned as the spec says now.
+    pub fn saw_keys(&self, gate: &StreamGate, rings: Option<Rings>) {
         let mut seen = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         // What was not seen for two ticks belongs to a gate that is gone.
         seen.retain(|_, seen| seen.at.elapsed() < 2 * KEYS_TICK);
         let now = KeysSeen {
             generation: gate.metadata.generation,
             at: Instant::now(),
+            rings,
         };
         seen.insert(gate.uid().unwrap_or_default(), now);
     }
@@ -216,9 +229,10 @@ pub async fn claim(
 /// See [`Error`].
 pub async fn keys(
     context: &Context,
-    namespace: &str,
-    name: &str,
+    wanted: &ObjectMeta,
 ) -> Result<Option<PartialObjectMeta<Secret>>> {
+    let namespace = wanted.namespace.as_deref().unwrap_or_default();
+    let name = wanted.name.as_deref().unwrap_or_default();
     let api = Api::<Secret>::namespaced(context.client.clone(), namespace);
     let params = PatchParams {
         dry_run: true,

@@ -87,7 +87,7 @@ rules:
 - {name: anything, anyOf: [rich, badge]}
 - {name: outsiders, not: badge}
 defaultRule: pass
-auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, refreshSeconds: 86400, leaseSeconds: 60, pauseAllowanceSeconds: 600, oidc: [{name: corp, issuer: "https://id.example", clientId: gate, clientSecretName: corp-client, scopes: [openid, groups]}]}
+auth: {domain: watch.example, challengeSeconds: 120, sessionSeconds: 3600, refreshSeconds: 86400, leaseSeconds: 60, pauseAllowanceSeconds: 600, oidc: [{name: corp, issuer: "https://id.example", clientId: gate, clientSecretName: corp-client, scopes: [openid, groups]}], keys: {rotationSeconds: 86400, withdrawn: ["0123456789abcdef"]}}
 people:
   creators: ["0x00000000000000000000000000000000000000C1"]
   admins: ["0x00000000000000000000000000000000000000D1"]

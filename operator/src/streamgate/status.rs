@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use streamgate_crds::conditions::{self, READY, RECONCILING, STALLED, Saying, reason};
+use streamgate_crds::stream_gate::SigningKey;
 use streamgate_crds::{StreamGate, StreamGateStatus};
 
 use super::rollout::Rollout;
@@ -36,21 +37,30 @@ pub struct Made {
     pub version: String,
     /// Base URL viewers use.
     pub public_url: String,
+    /// The keys that sign tokens.
+    pub keys: Vec<SigningKey>,
+    /// When they change, in seconds since 1970.
+    pub wakes: Option<i64>,
 }
 
 /// The status after the pass. Saying the same twice changes nothing.
 pub fn status(gate: &StreamGate, outcome: &Outcome, now: Timestamp) -> StreamGateStatus {
     let old = gate.status.clone().unwrap_or_default();
     let generation = gate.metadata.generation;
-    let (version, public_url) = match outcome {
-        Outcome::Made(made) => (Some(made.version.clone()), Some(made.public_url.clone())),
-        _ => (old.version, old.public_url),
+    let (version, public_url, keys) = match outcome {
+        Outcome::Made(made) => (
+            Some(made.version.clone()),
+            Some(made.public_url.clone()),
+            made.keys.clone(),
+        ),
+        _ => (old.version, old.public_url, old.keys),
     };
     StreamGateStatus {
         observed_generation: generation,
         conditions: conditions::set(&old.conditions, &sayings(outcome), generation, now),
         version,
         public_url,
+        keys,
     }
 }
 
@@ -149,6 +159,8 @@ mod tests {
             absent: absent.iter().map(|s| (*s).to_owned()).collect(),
             version: "0.1.0".into(),
             public_url: "http://demo".into(),
+            keys: Vec::new(),
+            wakes: None,
         })
     }
 

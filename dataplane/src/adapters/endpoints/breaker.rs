@@ -5,6 +5,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::ports::chain::standing::Standing;
+
 /// Failures in a row that open it.
 const FAILURES: u32 = 3;
 /// How long it stays open before one request tries again.
@@ -38,6 +40,17 @@ impl Breaker {
         }
     }
 
+    /// What became of the last requests; `proven` when one was answered.
+    pub fn standing(&self, proven: bool) -> Standing {
+        let state = self.state();
+        match (state.open_until, state.failures) {
+            (Some(_), _) => Standing::LeftAlone,
+            (None, 1..) => Standing::Fails,
+            (None, 0) if proven => Standing::Answers,
+            (None, 0) => Standing::Unasked,
+        }
+    }
+
     /// A request was answered.
     pub fn succeeded(&self) {
         *self.state() = State::default();
@@ -61,10 +74,14 @@ mod tests {
     #[test]
     fn it_opens_after_failures_in_a_row_and_one_request_tries_again() {
         let (breaker, now) = (Breaker::default(), Instant::now());
+        assert_eq!(breaker.standing(false), Standing::Unasked);
+        assert_eq!(breaker.standing(true), Standing::Answers);
         assert!(!breaker.failed(now) && !breaker.failed(now));
         breaker.succeeded();
         assert!(!breaker.failed(now) && !breaker.failed(now) && breaker.admits(now));
+        assert_eq!(breaker.standing(true), Standing::Fails);
         assert!(breaker.failed(now));
+        assert_eq!(breaker.standing(true), Standing::LeftAlone);
         assert!(!breaker.admits(now) && !breaker.admits(now + PAUSE - Duration::from_millis(1)));
         assert!(breaker.admits(now + PAUSE), "one tries");
         assert!(!breaker.admits(now + PAUSE), "and only one");

@@ -11,6 +11,7 @@ use super::rpc::{Fault, Log, Outcome, Query, Rpc};
 use crate::adapters::endpoints::breaker::Breaker;
 use crate::ports::chain::Block;
 use crate::ports::chain::moves::Header;
+use crate::ports::chain::standing::Standing;
 
 /// An endpoint.
 pub(super) struct Endpoint {
@@ -32,6 +33,11 @@ impl Endpoint {
             proven: AtomicBool::new(false),
             metrics,
         }
+    }
+
+    /// How it is.
+    pub(super) fn standing(&self) -> Standing {
+        self.breaker.standing(self.proven.load(Ordering::Relaxed))
     }
 
     /// A block by tag or by number written in hex.

@@ -16,6 +16,7 @@ use super::metrics::{ChainMetrics, Families};
 use super::rpc::{Fault, Outcome, Query, Rpc};
 use crate::adapters::endpoints::tally::{agreement, shared_height};
 use crate::ports::Source;
+use crate::ports::chain::standing::ChainStanding;
 use crate::ports::chain::{Block, ChainError};
 use crate::ports::clock::Clock;
 
@@ -116,6 +117,12 @@ impl Provider {
     pub(super) fn endpoint(&self, place: usize) -> Result<&Endpoint, ChainError> {
         let none = || self.unavailable("there is no such endpoint");
         self.endpoints.get(place).ok_or_else(none)
+    }
+
+    /// How its endpoints are.
+    pub(super) fn standing(&self) -> ChainStanding {
+        let endpoints = self.endpoints.iter().map(Endpoint::standing).collect();
+        ChainStanding::new(self.name(), self.quorum(), endpoints)
     }
 
     pub(super) fn endpoints(&self) -> usize {

@@ -102,3 +102,27 @@ async fn a_chain_that_stands_still_decides_nothing() {
     assert!(matches!(error, ChainError::Stale { age_seconds, .. } if age_seconds > 60));
     assert_eq!(error.reason(), "ChainStale");
 }
+
+#[tokio::test]
+async fn endpoints_are_told_by_their_places_and_never_by_their_addresses() {
+    use crate::ports::chain::standing::Standing::{Answers, LeftAlone, Unasked};
+    let node = Anvil::start().await;
+    let both = ethereum(chain(&[DEAD, &node.url], 1));
+    let told = |ethereum: &Ethereum| {
+        let [told] = <[_; 1]>::try_from(ethereum.standings()).unwrap();
+        let text = serde_json::to_string(&told).unwrap();
+        assert!(!text.contains("http") && !text.contains("secret"), "{text}");
+        assert_eq!((told.chain.as_str(), told.quorum), (suite::CHAIN, 1));
+        (told.ok, told.endpoints)
+    };
+    assert_eq!(told(&both), (true, vec![Unasked, Unasked]));
+    for _ in 0..4 {
+        both.code(CHAIN_ID, [1; 20]).await.unwrap();
+    }
+    assert_eq!(told(&both), (true, vec![LeftAlone, Answers]));
+    let dead = ethereum(chain(&[DEAD], 1));
+    for _ in 0..4 {
+        assert!(dead.code(CHAIN_ID, [1; 20]).await.is_err());
+    }
+    assert_eq!(told(&dead), (false, vec![LeftAlone]));
+}

@@ -2,6 +2,7 @@
 
 use super::server::Server;
 use super::*;
+use crate::ports::catalog::changes::Changes;
 use crate::ports::catalog::{Contents, suite};
 
 #[tokio::test]
@@ -36,4 +37,32 @@ async fn a_url_that_is_none_is_not_repeated() {
         .await
         .unwrap_err();
     assert!(!crate::ports::causes(&refused).contains("secret"));
+}
+
+/// Places in the log are given out before they are committed: who looked in between is told later.
+#[tokio::test]
+async fn a_change_that_is_committed_late_is_told() {
+    let server = Server::start().await;
+    let catalog = PostgresCatalog::open(&server.url()).await.unwrap();
+    for id in ["late", "soon"] {
+        catalog.create_content(&suite::content(id)).await.unwrap();
+    }
+    let tags = async |since| {
+        let news = catalog.changed_since(since).await.unwrap();
+        let tags = news.changes.unwrap().into_iter().map(|change| change.tag);
+        (tags.collect::<Vec<_>>(), Some(news.until))
+    };
+    let (_, begin) = tags(None).await;
+    let mut late = catalog.pool.begin().await.unwrap();
+    let rename = "UPDATE contents SET title = 'Another' WHERE id = 'late'";
+    sqlx::raw_sql(rename).execute(&mut *late).await.unwrap();
+    let rename = "UPDATE contents SET title = 'Another' WHERE id = 'soon'";
+    sqlx::raw_sql(rename).execute(&catalog.pool).await.unwrap();
+    let (told, between) = tags(begin).await;
+    assert_eq!(told, ["content:soon"]);
+    late.commit().await.unwrap();
+    let (told, after) = tags(between).await;
+    assert!(told.contains(&"content:late".to_owned()), "{told:?}");
+    let (told, _) = tags(after).await;
+    assert_eq!(told, Vec::<String>::new());
 }

@@ -17,6 +17,7 @@ use super::question::Question;
 use crate::adapters::endpoints::json_rpc::JsonRpc;
 use crate::adapters::endpoints::tally::{agreement, shared_height};
 use crate::ports::Source;
+use crate::ports::chain::standing::ChainStanding;
 use crate::ports::chain::{Block, ChainError, Reading};
 use crate::ports::clock::Clock;
 
@@ -59,6 +60,12 @@ impl Cluster {
             settings: settings.clone(),
             clock,
         }
+    }
+
+    /// How its endpoints are.
+    pub(super) fn standing(&self) -> ChainStanding {
+        let endpoints = self.endpoints.iter().map(Endpoint::standing).collect();
+        ChainStanding::new(&self.settings.name, self.quorum(), endpoints)
     }
 
     fn quorum(&self) -> usize {

@@ -14,6 +14,7 @@ use crate::adapters::endpoints::breaker::Breaker;
 use crate::adapters::endpoints::json_rpc::JsonRpc;
 use crate::ports::Source;
 use crate::ports::chain::Block;
+use crate::ports::chain::standing::Standing;
 
 /// Where every cluster keeps its time.
 const CLOCK: &str = "SysvarC1ock11111111111111111111111111111111";
@@ -105,6 +106,11 @@ impl Endpoint {
             Ok(Block { number, hash, time })
         })
         .await
+    }
+
+    /// How it is.
+    pub(super) fn standing(&self) -> Standing {
+        self.breaker.standing(self.proven.load(Ordering::Relaxed))
     }
 
     /// What an account holds, at no slot older than `slot`.

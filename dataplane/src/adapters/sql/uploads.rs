@@ -6,9 +6,11 @@ use streamgate_contract::{ContentId, UploadId};
 use super::rows::{column, conflict, failed, not_found, parsed, signed, unsigned};
 use super::{Catalog, Row, contents, upload_parts};
 use crate::ports::catalog::uploads::{
-    OutboxEntry, Owned, Place, Release, TurnState, Upload, UploadKind, UploadPart, Uploads,
+    ListedUpload, OutboxEntry, Owned, Place, Release, TurnState, Upload, UploadKind, UploadPart,
+    Uploads,
 };
 use crate::ports::catalog::{CatalogError, Content};
+use crate::ports::clock::UnixSeconds;
 
 /// In the column `length` where the length is not known or the upload becomes no content by
 /// itself: more than any upload has.
@@ -52,6 +54,21 @@ fn kind(row: &Row) -> Result<(UploadKind, Option<u64>), CatalogError> {
             (UploadKind::Joined(pieces), announced)
         }
         _ => (UploadKind::Whole, Some(unsigned(row, "length")?)),
+    })
+}
+
+fn listed(row: &Row) -> Result<ListedUpload, CatalogError> {
+    let content: Option<String> = column(row, "content")?;
+    let content = content.map(|id| id.parse()).transpose();
+    let (kind, length) = kind(row)?;
+    Ok(ListedUpload {
+        id: parsed(row, "id")?,
+        kind,
+        length,
+        offset: unsigned(row, "bytes")?,
+        metadata: column(row, "metadata")?,
+        created_at: column(row, "created_at")?,
+        content: content.map_err(failed("list uploads"))?,
     })
 }
 
@@ -182,6 +199,27 @@ impl Uploads for Catalog {
         let rows = rows.fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("list uploads"))?;
         rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    async fn uploads_of(
+        &self,
+        owner: &str,
+        behind: Option<(UnixSeconds, &str)>,
+        limit: u32,
+    ) -> Result<Vec<ListedUpload>, CatalogError> {
+        // Bytes are summed for the uploads of the page alone.
+        let sql = "SELECT page.*, CAST(coalesce((SELECT sum(bytes) FROM upload_parts
+                       WHERE upload = page.id), 0) AS BIGINT) AS bytes
+                   FROM (SELECT id, kind, length, announced, pieces, metadata, content, created_at
+                       FROM uploads WHERE owner = $1
+                       AND (created_at < $2 OR created_at = $2 AND id < $3)
+                       ORDER BY created_at DESC, id DESC LIMIT $4) AS page
+                   ORDER BY created_at DESC, id DESC";
+        let (time, id) = behind.unwrap_or((UnixSeconds::MAX, ""));
+        let query = sqlx::query(sql).bind(owner).bind(time).bind(id);
+        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await;
+        let rows = rows.map_err(failed("list uploads"))?;
+        rows.iter().map(listed).collect()
     }
 
     async fn owned_uploads(&self, owner: &str) -> Result<Owned, CatalogError> {

@@ -17,7 +17,7 @@ use crate::layers::around::Layered;
 use crate::layers::audit::Audit;
 use crate::layers::farewell::Farewell;
 use crate::server::serve;
-use crate::services::auth::remote::RemoteIdentities;
+use crate::services::auth::remote::{RemoteIdentities, RemoteStandings};
 use crate::services::gateway::checks::RoleChecks;
 use crate::services::gateway::proxy::Proxy;
 use crate::services::gateway::{Gateway, http};
@@ -44,9 +44,10 @@ pub(super) async fn open(
     let identities = Arc::new(RemoteIdentities::new(roles.clone()));
     let edge = make::edge(config, identities, audit, registry)?;
     let checks = Arc::new(RoleChecks::new(roles.clone(), callees(Role::Gateway)));
+    let chains = Arc::new(RemoteStandings::new(roles.clone()));
     let proxy = Arc::new(Proxy::new(roles, &config.playback));
     let cursors = CursorKey::new(config::cursor_key(&key));
-    let api = http::routes(Arc::new(Gateway::new(checks, log, cursors)));
+    let api = http::routes(Arc::new(Gateway::new((checks, chains), log, cursors)));
     let api = api.merge(http::roles::routes(proxy.clone()));
     let public = ServiceBuilder::new()
         .layer(Layered(farewell.clone()))

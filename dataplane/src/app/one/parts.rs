@@ -1,5 +1,6 @@
 //! Each role behind the gateway, made of what it needs and of nothing else: auth alone reads the keys
-//! that sign, and has no store; streaming reads the public one; upload and cache read none.
+//! that sign, and has no store; streaming reads the public one; those with lists
+//! read the one that cursors are signed by; cache reads none.
 
 use std::sync::Arc;
 
@@ -104,7 +105,9 @@ async fn auth_role(start: &Start<'_>) -> Result<Made> {
 
 async fn upload_role(start: &Start<'_>) -> Result<Made> {
     let ground = start.ground().await?;
-    let role = Arc::new(make::upload(&ground, start.config, start.registry)?);
+    let key = config::read_url_key(&start.args.keys)?;
+    let role = make::upload(&ground, start.config, &key, start.registry)?;
+    let role = Arc::new(role);
     Ok(Made {
         api: upload::http::routes(role.clone()),
         identities: Some(start.identities()?),
@@ -117,7 +120,9 @@ async fn upload_role(start: &Start<'_>) -> Result<Made> {
 async fn metadata_role(start: &Start<'_>) -> Result<Made> {
     let ground = start.ground().await?;
     let key = config::read_url_key(&start.args.keys)?;
-    let role = Arc::new(make::metadata(&ground, start.config, &key));
+    let caches = Families::new(start.registry)?;
+    let role = make::metadata(&ground, start.config, &key, caches.of("metadata"));
+    let role = Arc::new(role);
     Ok(Made {
         api: metadata::http::routes(role.clone()),
         identities: Some(start.identities()?),
@@ -133,7 +138,14 @@ async fn streaming_role(start: &Start<'_>) -> Result<Made> {
     let leases = Arc::new(RemoteEntitlements::new(start.roles()?, catalog.clone()));
     let plays = Arc::new(CountedEntitlements::new(leases, catalog.clone(), clock));
     let key = token_keys::verifier(&start.args.keys)?;
-    let role = make::streaming(&ground, start.config, &key, plays.clone(), start.registry)?;
+    let counted = (&key, make::shared_streams(start.config)?);
+    let role = make::streaming(
+        &ground,
+        start.config,
+        counted,
+        plays.clone(),
+        start.registry,
+    )?;
     let role = Arc::new(role);
     let keys = TokenKeys {
         signers: None,

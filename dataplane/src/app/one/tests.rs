@@ -39,6 +39,7 @@ async fn every_part_is_well(world: &World) {
     let parts = health["parts"].as_array().unwrap();
     assert_eq!(parts.len(), ROLES.len() - 1);
     assert!(parts.iter().all(|part| part["ok"] == true), "{health}");
+    assert!(health["chains"].is_array(), "auth says it: {health}");
 }
 
 async fn playlists_and_segments_are_served(

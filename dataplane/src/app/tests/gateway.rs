@@ -1,7 +1,7 @@
 //! Every role behind one address.
 
 use axum::body::to_bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -60,11 +60,19 @@ async fn the_api_describes_itself_and_says_how_it_is() {
     let part = |name: &str| parts.iter().find(|part| part["part"] == name).unwrap();
     assert_eq!(part("process")["hindrance"], "starting");
     assert_eq!(part("catalog")["ok"], true);
+    let chain = json!({"chain": "test", "quorum": 1, "ok": true, "endpoints": ["unasked"]});
+    assert_eq!(
+        problem["chains"],
+        json!([chain]),
+        "its URL is nobody's business"
+    );
     let (status, _, api) = ask(&process.public, "GET", "/api/v1/openapi.json").await;
     assert_eq!((status, &api["openapi"]), (200, &"3.1.0".into()));
-    let (status, kind, _) = ask(&process.public, "GET", "/api/v1/docs").await;
-    assert!(
-        status == 200 && kind.starts_with("text/html"),
-        "{status} {kind}"
-    );
+    for page in ["/api/v1/docs", "/console"] {
+        let (status, kind, _) = ask(&process.public, "GET", page).await;
+        assert!(
+            status == 200 && kind.starts_with("text/html"),
+            "{page}: {status} {kind}"
+        );
+    }
 }

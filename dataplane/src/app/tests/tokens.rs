@@ -8,6 +8,8 @@ mod stage;
 use place::Place;
 use stage::Stage;
 
+use crate::services::auth::fixture::owner;
+
 /// A good token of a kind, and the places that are its own.
 struct Kind {
     name: &'static str,
@@ -24,6 +26,10 @@ async fn kinds(stage: &Stage) -> Vec<Kind> {
         own,
     };
     let outside = stage.tokens_of_the_provider().await;
+    // Bound to the same secret as the challenge whose message and signature stand beside them.
+    let secret = &stage.login.secret;
+    let as_text = stage.challenge_in("personal_sign", &owner(), secret).await;
+    let as_data = stage.challenge_in("eip712", &owner(), secret).await;
     vec![
         kind("session", &stage.session, &[Bearer, Cookie, Verify]),
         kind(
@@ -39,6 +45,10 @@ async fn kinds(stage: &Stage) -> Vec<Kind> {
         ),
         kind("challenge", &stage.login.message, &[Message]),
         kind("wallet's signature", &stage.login.signature, &[Signature]),
+        kind("challenge as a text", &as_text.message, &[]),
+        kind("signature of a text", &as_text.signature, &[]),
+        kind("challenge as typed data", &as_data.message, &[]),
+        kind("signature of typed data", &as_data.signature, &[]),
         kind(
             "browser's secret",
             &stage.login.secret,

@@ -9,6 +9,7 @@ use super::library::Page;
 use super::{Catalog, CatalogError, Content, ContentState, MachineKey, Output, Segment};
 
 mod alarms;
+mod changes;
 mod library;
 mod schedules;
 mod twins;
@@ -92,6 +93,7 @@ pub async fn run(catalog: &dyn Catalog) {
     a_machines_key_is_kept_until_it_is_removed(catalog).await;
     alarms::run(catalog).await;
     schedules::run_all(catalog).await;
+    changes::run(catalog).await;
 }
 
 async fn contents_are_kept_and_changed(catalog: &dyn Catalog) {

@@ -112,6 +112,25 @@ pub struct Owned {
     pub bytes: u64,
 }
 
+/// An upload in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// Identifier.
+    pub id: UploadId,
+    /// What it is for.
+    pub kind: UploadKind,
+    /// Bytes announced; `None` while they are not known.
+    pub length: Option<u64>,
+    /// Bytes received.
+    pub offset: u64,
+    /// Title and rule for the content it becomes, as JSON.
+    pub metadata: String,
+    /// When it was begun.
+    pub created_at: UnixSeconds,
+    /// Content it became.
+    pub content: Option<ContentId>,
+}
+
 /// A job to be made for a finished upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
@@ -163,6 +182,14 @@ pub trait Uploads: Send + Sync {
     async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError>;
     /// Joined uploads in work that a piece is part of.
     async fn joined_from(&self, piece: &UploadId) -> Result<Vec<UploadId>, CatalogError>;
+    /// Uploads of somebody, newest first: at most `limit` of those behind the one that was begun then
+    /// and has this id.
+    async fn uploads_of(
+        &self,
+        owner: &str,
+        behind: Option<(UnixSeconds, &str)>,
+        limit: u32,
+    ) -> Result<Vec<ListedUpload>, CatalogError>;
     /// What somebody has here.
     async fn owned_uploads(&self, owner: &str) -> Result<Owned, CatalogError>;
     /// Forgets an upload that is not complete.

@@ -9,11 +9,12 @@ use super::Auth;
 use super::entitle::UNDECIDED;
 use super::error::AuthError;
 use super::evaluate::{Answer, evaluate};
-use super::examine::{Examined, Ground};
+use super::examine::{Ask, Examined, Ground};
 use super::rules::{self, Access};
 use super::sessions::Profile;
 use crate::ports::catalog::Content;
 use crate::ports::chain::Wallet;
+use crate::ports::identity::Viewer;
 
 /// What a dry run found.
 #[derive(Debug)]
@@ -81,13 +82,21 @@ impl Auth {
             Access::OwnerOnly => DryRun::without_rule(Answer::No, "OwnerOnly"),
             Access::UnknownRule(_) => DryRun::without_rule(Answer::Unknown, "UnknownRule"),
             Access::InvalidRule(_) => DryRun::without_rule(Answer::Unknown, "InvalidRule"),
-            Access::Holders(required) => self.try_rule(required.clone(), wallet, proven).await,
+            Access::Holders(required) => {
+                let viewer = self.viewer(wallet, String::new(), proven);
+                self.try_rule(required.clone(), &viewer, Self::anew).await
+            }
         }
     }
 
-    async fn try_rule(&self, required: Requirement, wallet: Wallet, proven: Vec<String>) -> DryRun {
-        let viewer = self.viewer(wallet, String::new(), proven);
-        let examined = self.examine(&viewer, &required, Self::anew).await;
+    /// What a rule says of somebody, chains asked by `ask`.
+    pub(super) async fn try_rule(
+        &self,
+        required: Requirement,
+        viewer: &Viewer,
+        ask: Ask,
+    ) -> DryRun {
+        let examined = self.examine(viewer, &required, ask).await;
         let admitted = evaluate(&required, &|check| examined.finding(check)).answer;
         let reason = match admitted {
             Answer::Yes => "Admitted",

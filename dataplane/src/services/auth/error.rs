@@ -24,6 +24,11 @@ pub enum AuthError {
         "people of an OpenID provider sign in at /api/v1/auth/oidc/PROVIDER/login; name a wallet"
     )]
     NoWallet,
+    /// The wallet signs in no such form.
+    #[error(
+        "signType must fit the address: eip4361, personal_sign or eip712 for 0x… and eip155:…, solana for solana:…"
+    )]
+    UnfitForm,
     /// A provider does not vouch for anybody.
     #[error(transparent)]
     OpenId(#[from] OpenIdError),
@@ -77,6 +82,9 @@ pub enum AuthError {
     /// The nonce was not given out here, was used, or has expired.
     #[error("the nonce is unknown, used, expired or of another challenge; ask for a new challenge")]
     NonceSpent,
+    /// No rule of this name asks for a token.
+    #[error("there is no such token; list those of this gate at /api/v1/nft")]
+    UnknownToken,
     /// Only owners and admins may ask.
     #[error(
         "content {0} is somebody else's; only its owner and admins may try wallets at its rule"

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use alloy_primitives::{Address, Signature, eip191_hash_message};
+use alloy_primitives::{Address, B256, Signature, eip191_hash_message};
 use async_trait::async_trait;
 use k256::ecdsa::SigningKey;
 use serde_json::json;
@@ -45,11 +45,13 @@ impl Account {
 
     /// Signs a text as wallets do.
     pub fn sign(&self, text: &str) -> Signature {
-        let hash = eip191_hash_message(text);
-        self.0
-            .sign_prehash_recoverable(hash.as_slice())
-            .unwrap()
-            .into()
+        self.sign_hash(eip191_hash_message(text))
+    }
+
+    /// Signs a hash.
+    pub fn sign_hash(&self, hash: B256) -> Signature {
+        let signed = self.0.sign_prehash_recoverable(hash.as_slice());
+        signed.unwrap().into()
     }
 }
 

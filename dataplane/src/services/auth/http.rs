@@ -26,6 +26,7 @@ use crate::ports::openid::OpenIdError;
 
 mod admission;
 mod keys;
+mod nft;
 mod openid;
 pub mod roles;
 mod sign_in;
@@ -53,6 +54,9 @@ pub fn routes(auth: Arc<Auth>) -> Router {
         .route("/api/v1/auth/keys/{id}", delete(keys::remove))
         .route("/api/v1/playback", post(playback))
         .route("/api/v1/contents/{id}/admission", post(admission::dry_run))
+        .route("/api/v1/nft", get(nft::list))
+        .route("/api/v1/nft/{id}", get(nft::one))
+        .route("/api/v1/nft/verify", post(nft::verify))
         .route("/.well-known/jwks.json", get(jwks))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(auth)
@@ -230,6 +234,7 @@ impl From<AuthError> for Problem {
                 crate::error::unavailable(&error, cause.reason(), detail)
             }
             AuthError::NonceSpent => refused(Kind::Unauthenticated, "NonceSpent"),
+            AuthError::UnfitForm => refused(Kind::Invalid, "InvalidBody"),
             AuthError::NoWallet => refused(Kind::Invalid, "InvalidAddress"),
             AuthError::OpenId(OpenIdError::UnknownProvider(_)) => {
                 refused(Kind::NotFound, "UnknownProvider")
@@ -252,7 +257,7 @@ impl From<AuthError> for Problem {
             AuthError::ScopeRequired(_) => refused(Kind::Forbidden, "ScopeRequired"),
             AuthError::AdminRequired => refused(Kind::Forbidden, "AdminRequired"),
             AuthError::MalformedKey(_) => refused(Kind::Invalid, "MalformedKey"),
-            AuthError::UnknownKey => refused(Kind::NotFound, "NotFound"),
+            AuthError::UnknownKey | AuthError::UnknownToken => refused(Kind::NotFound, "NotFound"),
             AuthError::Denied(denied) => denied.into(),
             AuthError::NotYours(_) => refused(Kind::Forbidden, "NotYours"),
             AuthError::MalformedProof => refused(Kind::Invalid, "MalformedProof"),

@@ -16,13 +16,14 @@ use moka::future::Cache;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::ContentId;
-use streamgate_contract::peers::{ENTITLE_PATH, IDENTIFY_PATH};
+use streamgate_contract::peers::{ENTITLE_PATH, IDENTIFY_PATH, STANDINGS_PATH};
 use streamgate_contract::roles::Role;
 
 use super::entitle::UNDECIDED;
 use crate::error::REASONS;
 use crate::ports::Source;
 use crate::ports::catalog::Catalog;
+use crate::ports::chain::standing::{ChainStanding, Standings};
 use crate::ports::identity::wire::{Entitle, Entitled, Identified, Identify};
 use crate::ports::identity::{
     Denied, Entitlements, Identities, IdentityError, Lease, Principal, Viewer,
@@ -156,6 +157,36 @@ impl Identities for RemoteIdentities {
         // Only who is signed in is remembered: a token that is forged costs its sender.
         self.known.insert(token, principal).await;
         Ok(principal)
+    }
+}
+
+/// Finds out by asking auth how the chains are, once a second however many want to know.
+pub struct RemoteStandings {
+    auth: Asks,
+    known: Cache<(), Arc<Vec<ChainStanding>>>,
+}
+
+impl RemoteStandings {
+    /// Asks auth.
+    pub fn new(roles: Arc<dyn Upstream>) -> Self {
+        let known = Cache::builder().max_capacity(1);
+        Self {
+            auth: Asks(roles),
+            known: known.time_to_live(Duration::from_secs(1)).build(),
+        }
+    }
+}
+
+#[async_trait]
+impl Standings for RemoteStandings {
+    async fn standings(&self) -> Result<Vec<ChainStanding>, Source> {
+        let ask = async {
+            let told = self.auth.ask(STANDINGS_PATH, &(), IDENTITY).await;
+            told.map(Arc::new)
+        };
+        let told = self.known.try_get_with((), ask).await;
+        told.map(Arc::unwrap_or_clone)
+            .map_err(|error| error.to_string().into())
     }
 }
 

@@ -10,19 +10,18 @@ use sha2::{Digest, Sha256};
 
 use super::Auth;
 use super::error::AuthError;
-use super::siwe::{Account, Message, Time};
+use super::siwe::{Account, Form, Message, Signable, Time};
 use super::verify::{self, Expected};
 use crate::ports::chain::Wallet;
 use crate::ports::clock::UnixSeconds;
-
-/// What a person reads in the wallet.
-const STATEMENT: &str = "Sign in to StreamGate. This costs nothing and moves nothing.";
 
 /// A message to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     /// The text, to be signed as it is.
     pub message: String,
+    /// How it is signed.
+    pub form: Form,
     /// Until when.
     pub expires: UnixSeconds,
 }
@@ -73,40 +72,64 @@ pub(super) fn later(now: UnixSeconds, seconds: u64) -> UnixSeconds {
     now.saturating_add_unsigned(seconds)
 }
 
-/// The nonce as it is remembered: it is good for the account, chain, place and browser it was asked
-/// for.
-fn bound(message: &Message, browser: &Browser) -> String {
+/// The nonce as it is remembered: it is good for the account, chain, place, browser and form it was
+/// asked for.
+fn bound(asked: &Signable, browser: &Browser) -> String {
     let Message {
         nonce,
         account,
         domain,
         uri,
         ..
-    } = message;
+    } = &asked.message;
     let (address, chain) = (account.address(), account.chain());
     let domain = domain.to_ascii_lowercase();
     let Browser(browser) = browser;
-    let text = format!("{nonce}\n{address}\n{chain}\n{domain}\n{uri}\n{browser}");
+    let form = match asked.form {
+        // As it was when there were no other forms: versions share their challenges.
+        Form::Eip4361 | Form::Solana => "",
+        Form::PersonalSign => "\npersonal_sign",
+        Form::Eip712 => "\neip712",
+    };
+    let text = format!("{nonce}\n{address}\n{chain}\n{domain}\n{uri}\n{browser}{form}");
     hex::encode(Sha256::digest(text))
 }
 
 impl Auth {
-    /// Writes a message for `wallet` and remembers its nonce.
+    /// Writes a message for `wallet`, in the form it usually signs, and remembers its nonce.
     pub async fn challenge(
         &self,
         wallet: Wallet,
         chain_id: Option<u64>,
         browser: &Browser,
     ) -> Result<Challenge, AuthError> {
+        self.challenge_in(None, wallet, chain_id, browser).await
+    }
+
+    /// The same in a form of the wallet's choice.
+    pub async fn challenge_in(
+        &self,
+        form: Option<Form>,
+        wallet: Wallet,
+        chain_id: Option<u64>,
+        browser: &Browser,
+    ) -> Result<Challenge, AuthError> {
         let account = self.account(wallet, chain_id)?;
+        let form = form.unwrap_or(Form::usual(&account));
+        if !form.fits(&account) {
+            return Err(AuthError::UnfitForm);
+        }
         let now = self.clock.now();
         let expires = later(now, self.settings.challenge_seconds);
         let message = self.message(account, now, expires)?;
-        self.catalog
-            .put_nonce(&bound(&message, browser), now, expires)
-            .await?;
-        let message = message.to_string();
-        Ok(Challenge { message, expires })
+        let asked = Signable { form, message };
+        let nonce = bound(&asked, browser);
+        self.catalog.put_nonce(&nonce, now, expires).await?;
+        Ok(Challenge {
+            message: asked.to_string(),
+            form,
+            expires,
+        })
     }
 
     /// The account a message is to name.
@@ -137,19 +160,15 @@ impl Auth {
         now: UnixSeconds,
         expires: UnixSeconds,
     ) -> Result<Message, AuthError> {
-        Ok(Message {
-            scheme: None,
-            domain: self.settings.domain.clone(),
+        let time = |at| Time::at(at).ok_or(AuthError::Clock);
+        Ok(Message::ours(
+            self.settings.domain.clone(),
             account,
-            statement: Some(STATEMENT.to_owned()),
-            uri: self.public_url.clone(),
-            nonce: random(),
-            issued_at: Time::at(now).ok_or(AuthError::Clock)?,
-            expiration_time: Some(Time::at(expires).ok_or(AuthError::Clock)?),
-            not_before: None,
-            request_id: None,
-            resources: Vec::new(),
-        })
+            self.public_url.clone(),
+            random(),
+            time(now)?,
+            time(expires)?,
+        ))
     }
 
     /// Takes a signed message from the browser that asked for it and begins a session.
@@ -171,12 +190,12 @@ impl Auth {
         browser: Option<&Browser>,
     ) -> Result<SignedIn, AuthError> {
         let now = self.clock.now();
-        let message: Message = text.parse()?;
-        verify::check(&message, &self.expected(), now)?;
+        let signed: Signable = text.parse()?;
+        verify::check(&signed.message, &self.expected(), now)?;
         let browser = browser.ok_or(AuthError::Unbound)?;
-        let wallet = self.signer(&message, text, signature).await?;
+        let wallet = self.signer(&signed, text, signature).await?;
         // Last, so that only the wallet itself can spend its nonce.
-        let nonce = bound(&message, browser);
+        let nonce = bound(&signed, browser);
         if !self.catalog.take_nonce(&nonce, now).await? {
             return Err(AuthError::NonceSpent);
         }

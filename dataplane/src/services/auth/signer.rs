@@ -5,30 +5,29 @@
 //! contract act for it (EIP-7702). A signature that is none of a key never stops the question to the
 //! contract.
 
-use alloy_primitives::{Address, B256, eip191_hash_message};
+use alloy_primitives::{Address, B256};
 
 use super::Auth;
 use super::error::AuthError;
-use super::siwe::{Account, Message};
+use super::siwe::{Account, Signable};
 use super::verify;
 use crate::ports::chain::{Code, Signed, Wallet};
 
 impl Auth {
-    /// The wallet that signed `text`, when it is the one `message` names.
+    /// The wallet that signed `text`, when it is the one the message names.
     pub(super) async fn signer(
         &self,
-        message: &Message,
+        signed: &Signable,
         text: &str,
         signature: &str,
     ) -> Result<Wallet, AuthError> {
-        match &message.account {
+        match &signed.message.account {
             Account::Solana { key, .. } => {
                 verify::by_solana_key(key, text, signature).map(|()| Wallet::Solana(*key))
             }
             Account::Ethereum { address, chain_id } => {
                 let signature = verify::signature(signature)?;
-                let hash = eip191_hash_message(text);
-                self.ethereum_signer(*address, *chain_id, hash, &signature)
+                self.ethereum_signer(*address, *chain_id, signed.hash(), &signature)
                     .await
             }
         }

@@ -1,6 +1,7 @@
 //! Sign-in messages: built and parsed byte by byte, nothing lenient, since what is parsed here is
-//! what a wallet signed. Source: EIP-4361 (grammar), EIP-55 (address), RFC 3339 (times), Sign In With
-//! Solana (the same fields for a Solana account).
+//! what a wallet signed. The facts are the same in every form; the texts are not. Source: EIP-4361
+//! (grammar), EIP-55 (address), RFC 3339 (times), Sign In With Solana (the same fields for a Solana
+//! account).
 
 use std::fmt;
 
@@ -8,9 +9,16 @@ use alloy_primitives::Address;
 
 use crate::ports::clock::UnixSeconds;
 
+mod form;
 mod parse;
+mod plain;
+mod typed;
 
+pub use form::{Form, Signable};
 pub use parse::Malformed;
+
+/// What a person reads in the wallet, in every form.
+pub const STATEMENT: &str = "Sign in to StreamGate. This costs nothing and moves nothing.";
 
 /// End of the first line, by kind of account.
 const ETHEREUM: &str = " wants you to sign in with your Ethereum account:";
@@ -21,6 +29,7 @@ const VERSION: &str = "1";
 /// A time with the text it is written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Time {
+    /// As it is written.
     text: String,
     /// The moment, whole seconds.
     pub seconds: UnixSeconds,
@@ -95,6 +104,32 @@ pub struct Message {
     pub request_id: Option<String>,
     /// What else the person consents to.
     pub resources: Vec<String>,
+}
+
+impl Message {
+    /// A message as we write it: whoever signs reads [`STATEMENT`], and it says nothing else.
+    pub fn ours(
+        domain: String,
+        account: Account,
+        uri: String,
+        nonce: String,
+        issued_at: Time,
+        expiration_time: Time,
+    ) -> Self {
+        Self {
+            scheme: None,
+            domain,
+            account,
+            statement: Some(STATEMENT.to_owned()),
+            uri,
+            nonce,
+            issued_at,
+            expiration_time: Some(expiration_time),
+            not_before: None,
+            request_id: None,
+            resources: Vec::new(),
+        }
+    }
 }
 
 impl Time {

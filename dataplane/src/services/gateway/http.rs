@@ -12,7 +12,9 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Check, Gateway};
 use crate::error::{Kind, Problem};
+use crate::ports::chain::standing::ChainStanding;
 
+mod console;
 mod events;
 pub mod roles;
 
@@ -30,13 +32,14 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/health", get(health))
         .route("/api/v1/openapi.json", get(description))
         .route("/api/v1/docs", get(browser))
+        .route("/console", get(console::console))
         .route("/api/v1/monitor/events", get(events::events))
         .with_state(gateway)
 }
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(health, description, browser, events::events))]
+#[openapi(paths(health, description, browser, console::console, events::events))]
 pub struct Docs;
 
 /// How a part is.
@@ -54,6 +57,10 @@ struct Part {
 struct Health {
     status: &'static str,
     parts: Vec<Part>,
+    /// The endpoints of every chain, without their addresses. A chain that is not well hinders those
+    /// who would have to be looked for on it, and nobody who is watching.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chains: Option<Vec<ChainStanding>>,
 }
 
 fn parts(checks: &[Check]) -> Vec<Part> {
@@ -69,15 +76,22 @@ fn parts(checks: &[Check]) -> Vec<Part> {
 #[utoipa::path(get, path = "/api/v1/health", tag = "gateway",
     responses((status = 200, body = Health)))]
 async fn health(State(gateway): Service) -> Result<Response, Problem> {
-    let parts = parts(&gateway.health().await);
+    let (checks, chains) = tokio::join!(gateway.health(), gateway.chains());
+    let parts = parts(&checks);
     if parts.iter().any(|part| !part.ok) {
         let detail = "a part of the gate does not do its work; see parts";
         let problem = Problem::new(Kind::Unavailable, "NotReady", detail);
-        return Err(problem.with("parts", parts).retry_after(2));
+        let problem = problem.with("parts", parts).with("chains", chains);
+        return Err(problem.retry_after(2));
     }
     let fresh = AppendHeaders([(header::CACHE_CONTROL, "no-store")]);
     let status = "ok";
-    Ok((fresh, Json(Health { status, parts })).into_response())
+    let health = Health {
+        status,
+        parts,
+        chains,
+    };
+    Ok((fresh, Json(health)).into_response())
 }
 
 /// This description.

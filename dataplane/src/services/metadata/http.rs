@@ -220,7 +220,7 @@ async fn remove(
     responses((status = 200, body = Categories)))]
 async fn categories(State(metadata): Service) -> Result<Json<Categories>, Problem> {
     let categories = metadata.categories().await?;
-    let categories = categories.into_iter().map(Into::into).collect();
+    let categories = categories.iter().cloned().map(Into::into).collect();
     Ok(Json(Categories { categories }))
 }
 

@@ -1,5 +1,7 @@
 //! Lists and searches, page by page.
 
+use std::sync::Arc;
+
 use super::{Found, Metadata, MetadataError, Page, Shown, rank, viewer};
 use crate::ports::catalog::ContentState;
 use crate::ports::identity::Principal;
@@ -50,7 +52,8 @@ impl Metadata {
             // One more than is shown: is there another page?
             limit: limit.saturating_add(1),
         };
-        let mut found = self.on.catalog.page(&page).await?;
+        let found = self.on.reads.page(&page).await?;
+        let mut found = Arc::unwrap_or_clone(found);
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let last = found.last().filter(|_| more).map(|last| last.place);

@@ -8,17 +8,28 @@ use serde_json::{Value, json};
 
 use super::plays::CountedEntitlements;
 use super::*;
+use crate::adapters::moka_cache::Families;
+use crate::adapters::moka_cache::library::KeptLibrary;
 use crate::layers::authenticate::authenticate;
 use crate::ports::catalog::plays::{Day, Plays, Tally, Watched};
+use crate::ports::catalog::reads::Direct;
 use crate::ports::catalog::{Outputs, Sessions};
 use crate::ports::identity::{Entitlements, Identities, Viewer};
 use crate::ports::objects::{ObjectKey, Objects};
 use crate::services::auth::fixture::{Account, CONTRACT, World, admin, owner};
 
+/// The library as a process keeps it.
+fn kept(catalog: Arc<dyn Catalog>) -> Arc<dyn Reads> {
+    let figures = Families::new(&prometheus::Registry::new()).unwrap();
+    let direct = Arc::new(Direct(catalog.clone()));
+    Arc::new(KeptLibrary::new(direct, catalog, figures.of("metadata")))
+}
+
 fn role(world: &World) -> Arc<Metadata> {
     let rules = &world.config.rules;
     let parts = Parts {
         catalog: world.catalog.clone(),
+        reads: kept(world.catalog.clone()),
         objects: world.objects.clone(),
         clock: world.clock.clone(),
         cursor_key: CursorKey::new([1; 32]),
@@ -29,6 +40,7 @@ fn role(world: &World) -> Arc<Metadata> {
 mod kills;
 mod million;
 mod shelves;
+mod warming;
 
 async fn serve(world: &World) -> String {
     let metadata = role(world);

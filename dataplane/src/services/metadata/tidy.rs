@@ -17,10 +17,16 @@ use crate::ports::objects::ObjectKey;
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Seconds from a content's removal to that of its objects.
 pub const GRACE_SECONDS: i64 = 24 * 3600;
+/// Seconds that changes are remembered: a replica that looks at none for half of it keeps nothing.
+const REMEMBERED_SECONDS: i64 = 3600;
 
 impl Metadata {
     /// Background work until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        match self.warm().await {
+            Ok(contents) => tracing::info!(contents, "cache warmed"),
+            Err(error) => tracing::warn!(%error, "the cache cannot be warmed"),
+        }
         let mut clock = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
@@ -30,8 +36,13 @@ impl Metadata {
         }
     }
 
-    /// Removes the objects of contents that were removed long enough ago.
+    /// Removes the objects of contents that were removed long enough ago, and what nobody needs to
+    /// know of changes any more.
     pub async fn tidy(&self) {
+        let forgotten = self.on.clock.now() - REMEMBERED_SECONDS;
+        if let Err(error) = self.on.catalog.forget_changes(forgotten).await {
+            tracing::error!(%error, "changes of the library cannot be forgotten");
+        }
         let until = self.on.clock.now() - GRACE_SECONDS;
         let removed = match self.on.catalog.removed(until).await {
             Ok(removed) => removed,

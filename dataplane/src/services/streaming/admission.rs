@@ -17,10 +17,12 @@ use crate::tokens::{Token, TokenError, Verifier, Viewing};
 
 mod audience;
 mod pass;
+mod shared;
 
 use audience::Audience;
 pub use pass::Pass;
 use pass::{Moment, Passes};
+pub use shared::{Shared, TELLS};
 
 /// Oldest epoch that is acted on, in milliseconds: a replica that is cut off stops serving as soon as
 /// the others hear of a revocation.
@@ -60,7 +62,7 @@ impl Admission {
         entitlements: Arc<dyn Entitlements>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        settings: &PlaybackSettings,
+        (settings, shared): (&PlaybackSettings, Option<Shared>),
     ) -> Self {
         Self {
             key,
@@ -68,7 +70,7 @@ impl Admission {
             entitlements,
             clock,
             passes: Passes::new(),
-            audience: Audience::new(settings.streams_per_viewer),
+            audience: Audience::new(settings.streams_per_viewer, shared),
             paces: Paces::new(settings.bytes_per_second),
             leases: Cache::new(MAX_REMEMBERED),
             epoch: AtomicU64::new(0),
@@ -86,6 +88,11 @@ impl Admission {
         self.epoch.store(number, Ordering::Release);
         self.epoch_read.store(read, Ordering::Release);
         Ok(())
+    }
+
+    /// Tells the other replicas which streams are used here.
+    pub async fn tell(&self) {
+        self.audience.tell(self.clock.now()).await;
     }
 
     /// Now, if the epoch is fresh.
@@ -154,7 +161,7 @@ impl Admission {
         let pace = self.paces.of(&viewing.sid).await;
         let pass = Pass::new(handle, viewing, expires, moment, lease.until, pace);
         let pass = Arc::new(pass);
-        let joined = self.audience.join(&pass, moment.now);
+        let joined = self.audience.join(&pass, moment.now).await;
         joined.map_err(|wait| StreamingError::TooManyStreams { wait })?;
         self.passes.insert(pass.clone());
         Ok(pass)

@@ -1,4 +1,4 @@
-//! Names of the pages of what is watched: playlists and the manifest. A name has one form.
+//! Names of the pages of what is watched: playlists, the manifest, what there is. A name has one form.
 
 use std::str::FromStr;
 
@@ -12,6 +12,8 @@ const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MANIFEST: &str = "application/dash+xml";
 /// Media type of the storyboard's tiles in time.
 const TILES: &str = "text/vtt";
+/// Media type of what a viewing offers.
+const INFO: &str = "application/json";
 
 /// A page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum PageName {
     Manifest,
     /// `storyboard.vtt`
     Storyboard,
+    /// `info.json`
+    Info,
     /// `{track}.m3u8`
     Media(TrackId),
     /// `{track}.iframes.m3u8`
@@ -34,6 +38,7 @@ impl PageName {
         match self {
             PageName::Manifest => MANIFEST,
             PageName::Storyboard => TILES,
+            PageName::Info => INFO,
             PageName::Master | PageName::Media(_) | PageName::IFrames(_) => PLAYLIST,
         }
     }
@@ -48,6 +53,7 @@ impl FromStr for PageName {
             ("master", "m3u8") => Ok(PageName::Master),
             ("manifest", "mpd") => Ok(PageName::Manifest),
             ("storyboard", "vtt") => Ok(PageName::Storyboard),
+            ("info", "json") => Ok(PageName::Info),
             (id, "m3u8") => track(id).map(PageName::Media),
             (id, "iframes.m3u8") => track(id).map(PageName::IFrames),
             _ => Err(NoFileName),
@@ -66,6 +72,7 @@ mod tests {
             ("master.m3u8", PageName::Master),
             ("manifest.mpd", PageName::Manifest),
             ("storyboard.vtt", PageName::Storyboard),
+            ("info.json", PageName::Info),
             ("v720.m3u8", PageName::Media(track.clone())),
             ("v720.iframes.m3u8", PageName::IFrames(track)),
         ] {
@@ -79,6 +86,7 @@ mod tests {
             "V720.m3u8",
             "v720.iframes",
             "v720..m3u8",
+            "info.m3u8.json",
             "v720.m3u8.m3u8",
         ] {
             assert_eq!(wrong.parse::<PageName>(), Err(NoFileName), "{wrong}");

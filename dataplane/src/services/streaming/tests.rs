@@ -1,5 +1,6 @@
 //! The role on a real catalog and store, over real HTTP.
 
+mod crowd;
 mod faults;
 mod fixture;
 mod forms;

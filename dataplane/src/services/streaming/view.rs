@@ -91,6 +91,8 @@ pub struct View {
     pub master: Once,
     /// The manifest.
     pub manifest: Once,
+    /// What there is.
+    pub info: Once,
     /// When it was read.
     pub read: UnixSeconds,
 }
@@ -164,6 +166,7 @@ impl View {
             protected: None,
             master: Once::default(),
             manifest: Once::default(),
+            info: Once::default(),
             read,
         }
     }

@@ -4,6 +4,7 @@ use streamgate_contract::UploadId;
 
 use crate::ports::catalog::CatalogError;
 use crate::ports::objects::ObjectsError;
+use crate::services::metadata::cursor::InvalidCursor;
 use crate::services::upload::checksum::Refused;
 use crate::services::upload::metadata::InvalidMetadata;
 
@@ -106,6 +107,9 @@ pub enum UploadError {
     /// This process is stopping.
     #[error("the service is restarting; ask for the offset and go on from there")]
     Stopping,
+    /// The cursor is none of this list.
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
     /// The store failed.
     #[error(transparent)]
     Objects(#[from] ObjectsError),

@@ -21,6 +21,7 @@ mod draft;
 mod events;
 pub mod files;
 mod headers;
+mod list;
 mod problem;
 mod render;
 
@@ -41,7 +42,7 @@ pub fn routes(service: Arc<UploadService>) -> Router {
         .post(overridden)
         .options(options);
     let tus = Router::new()
-        .route(PATH, post(create).options(options))
+        .route(PATH, post(create).get(list::list).options(options))
         .route(&format!("{PATH}/{{id}}"), one)
         .route_layer(from_fn(resumable));
     let news = Router::new().route(&format!("{PATH}/{{id}}/events"), get(events::events));

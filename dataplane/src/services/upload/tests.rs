@@ -22,6 +22,7 @@ use crate::ports::clock::manual::ManualClock;
 use crate::ports::objects::ObjectKey;
 
 mod extensions;
+mod list;
 mod quotas;
 
 const NOW: i64 = 1_700_000_000;
@@ -62,6 +63,7 @@ async fn world() -> World {
         },
         rules: vec![rule("holders"), rule("everybody")],
         default_rule: Some("everybody".into()),
+        cursor_key: CursorKey::new([1; 32]),
     };
     let registry = prometheus::Registry::new();
     let (objects, uploads) = (store.clone(), catalog.clone());

@@ -24,7 +24,8 @@ pub fn documents(desired: &Desired) -> Vec<(String, String)> {
     let mut documents: Vec<_> = workloads.iter().flat_map(of_workload).collect();
     let mut add = |kind: &str, yaml| documents.push((kind.to_owned(), yaml));
     add("ConfigMap", yaml(config_map));
-    add("Secret", yaml(keys));
+    add("Secret", yaml(&keys.metadata));
+    add("keys", yaml(&keys.rules));
     if let Some(claim) = claim {
         add("PersistentVolumeClaim", yaml(claim));
     }
@@ -116,10 +117,13 @@ fn no_role_mounts_what_it_does_not_need() {
     };
     assert_eq!(mounts("key: session.pem"), ["auth"]);
     assert_eq!(mounts("key: playback.pem"), ["auth"]);
-    assert_eq!(mounts("key: playback.pub.pem"), ["streaming"]);
+    assert_eq!(mounts("key: session.pub.pem"), ["auth"]);
+    assert_eq!(mounts("key: playback.pub.pem"), ["auth", "streaming"]);
+    // The keys that do not sign yet lie in the Secret alone.
+    assert!(mounts("-next.pem").is_empty());
     assert_eq!(
         mounts("key: object-url.key"),
-        ["metadata", "worker", "monitor", "gateway"]
+        ["metadata", "upload", "worker", "monitor", "gateway"]
     );
     let store = ["metadata", "upload", "worker", "streaming"];
     assert_eq!(mounts("name: bucket-credentials"), store);
@@ -132,7 +136,7 @@ fn no_role_mounts_what_it_does_not_need() {
         "monitor",
     ];
     assert_eq!(mounts("name: database-url"), catalog);
-    assert_eq!(mounts("name: limits-url"), ["gateway"]);
+    assert_eq!(mounts("name: limits-url"), ["streaming", "gateway"]);
     assert_eq!(mounts("name: watch-tls"), ["gateway"]);
     assert_eq!(mounts("automountServiceAccountToken: false"), ["gateway"]);
     let rights = desired.workloads.iter().filter(|w| w.rights.is_some());

@@ -97,9 +97,11 @@ fn replicas(role: Role) -> u8 {
 /// Files of the folder of keys that a role may see.
 fn keys(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Auth => &["session.pem", "playback.pem"],
+        Role::Auth => &["session.pem", "playback.pem", "playback.pub.pem"],
         Role::Streaming => &["playback.pub.pem"],
-        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &["object-url.key"],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
+            &["object-url.key"]
+        }
         _ => &[],
     }
 }

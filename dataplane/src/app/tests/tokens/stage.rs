@@ -18,6 +18,7 @@ use crate::layers::client_address::Peer;
 use crate::ports::catalog::{Content, ContentState, Contents, Outputs, suite};
 use crate::ports::objects::{ObjectKey, Objects};
 use crate::services::auth::fixture::{Account, admin, owner, text};
+use crate::services::auth::siwe::Signable;
 
 /// An object of the store.
 const OBJECT: &str = "contents/c/object";
@@ -148,11 +149,17 @@ impl Stage {
 
     /// A challenge that is bound to a secret, and the account's answer to it.
     pub async fn challenge(&self, account: &Account, secret: &str) -> Login {
+        self.challenge_in("eip4361", account, secret).await
+    }
+
+    /// The same in a form.
+    pub async fn challenge_in(&self, form: &str, account: &Account, secret: &str) -> Login {
         let address = account.wallet().to_string();
-        let body = json!({"address": address, "binding": binding(secret)});
+        let body = json!({"address": address, "signType": form, "binding": binding(secret)});
         let answer = self.post("/api/v1/auth/challenge", None, &body).await;
         let message = answer.body["message"].as_str().unwrap().to_owned();
-        let signature = text(&account.sign(&message));
+        let signed: Signable = message.parse().unwrap();
+        let signature = text(&account.sign_hash(signed.hash()));
         let secret = secret.to_owned();
         Login {
             message,

@@ -3,7 +3,7 @@
 use streamgate_contract::UploadId;
 
 use super::content;
-use crate::ports::catalog::uploads::{Place, Release};
+use crate::ports::catalog::uploads::{ListedUpload, Place, Release};
 use crate::ports::catalog::{Catalog, CatalogError, Upload, UploadKind, UploadPart};
 
 pub async fn run(catalog: &dyn Catalog) {
@@ -15,6 +15,7 @@ pub async fn run(catalog: &dyn Catalog) {
     a_turn_is_one_writers(catalog).await;
     pieces_become_one_upload(catalog).await;
     what_somebody_has_is_counted(catalog).await;
+    what_somebody_has_is_listed(catalog).await;
 }
 
 type Outcome = Result<(), CatalogError>;
@@ -325,6 +326,58 @@ async fn what_somebody_has_is_counted(catalog: &dyn Catalog) {
         catalog.delete_upload(&id.parse().unwrap()).await.unwrap();
     }
     assert_eq!(owned().await, (0, 7));
+}
+
+async fn what_somebody_has_is_listed(catalog: &dyn Catalog) {
+    let begun = [("l1", 5), ("l2", 7), ("l3", 5), ("l4", 9), ("l5", 5)];
+    for (id, created_at) in begun {
+        let owner = if id == "l4" { "0xd" } else { "0xc" }.to_owned();
+        let upload = Upload {
+            owner,
+            created_at,
+            ..upload(id)
+        };
+        catalog.create_upload(&upload).await.unwrap();
+    }
+    let l3 = "l3".parse().unwrap();
+    let parts = [part("l3/0", 4), part("l3/1", 6)];
+    add(catalog, &l3, (0, 0), &parts).await.unwrap();
+    catalog
+        .complete_upload(&l3, &content("of-l3"))
+        .await
+        .unwrap();
+    let page = async |behind, limit| {
+        let page = catalog.uploads_of("0xc", behind, limit).await.unwrap();
+        page.iter()
+            .map(|upload| upload.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 9).await, ["l2", "l5", "l3", "l1"]);
+    assert_eq!(page(None, 2).await, ["l2", "l5"]);
+    assert_eq!(page(Some((5, "l5")), 2).await, ["l3", "l1"]);
+    assert_eq!(
+        page(Some((5, "l4")), 9).await,
+        ["l3", "l1"],
+        "of what is gone"
+    );
+    assert_eq!(page(Some((4, "l9")), 9).await, Vec::<String>::new());
+    let listed = catalog.uploads_of("0xc", Some((5, "l5")), 1).await.unwrap();
+    let one = catalog.upload(&l3).await.unwrap();
+    let expected = ListedUpload {
+        offset: one.offset(),
+        id: one.id,
+        kind: one.kind,
+        length: one.length,
+        metadata: one.metadata,
+        created_at: one.created_at,
+        content: one.content,
+    };
+    assert_eq!(listed, [expected]);
+    assert_eq!(listed[0].offset, 10);
+    catalog.outbox_done(&l3).await.unwrap();
+    for id in ["l1", "l2", "l4", "l5"] {
+        catalog.delete_upload(&id.parse().unwrap()).await.unwrap();
+    }
 }
 
 /// An upload of ten bytes.

@@ -47,7 +47,7 @@ pub(super) async fn dry_run(
 }
 
 /// A rule as JSON, each part with what it says and what that rests on.
-fn shown(run: &DryRun, part: &Requirement) -> Value {
+pub(super) fn shown(run: &DryRun, part: &Requirement) -> Value {
     let below = |of: &[Requirement]| of.iter().map(|r| shown(run, r)).collect::<Vec<_>>();
     let mut value = required(part);
     match &part.test {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use streamgate_contract::peers::{ENTITLE_PATH, IDENTIFY_PATH};
+use streamgate_contract::peers::{ENTITLE_PATH, IDENTIFY_PATH, STANDINGS_PATH};
 
 use super::{Body, body};
 use crate::error::{Kind, Problem, unavailable};
+use crate::ports::chain::standing::{ChainStanding, Standings};
 use crate::ports::identity::wire::{Entitle, Entitled, Identified, Identify};
 use crate::ports::identity::{Entitlements, Identities, IdentityError};
 use crate::services::auth::Auth;
@@ -18,6 +19,7 @@ pub fn routes(auth: Arc<Auth>) -> Router {
     Router::new()
         .route(ENTITLE_PATH, post(entitle))
         .route(IDENTIFY_PATH, post(identify))
+        .route(STANDINGS_PATH, post(standings))
         .with_state(auth)
 }
 
@@ -30,6 +32,11 @@ async fn entitle(
         Problem::new(Kind::Invalid, "InvalidAddress", detail)
     })?;
     Ok(Json(Entitled::of(auth.entitle(&viewer, &content).await)))
+}
+
+async fn standings(State(auth): State<Arc<Auth>>) -> Json<Vec<ChainStanding>> {
+    // Here it is known, and asking cannot fail.
+    Json(auth.standings().await.unwrap_or_default())
 }
 
 async fn identify(

@@ -12,7 +12,7 @@ use super::{Body, body, rfc3339, secret, session, wallet};
 use crate::error::Problem;
 use crate::layers::authenticate::{SESSION_COOKIE, cookie};
 use crate::services::auth::sign_in::random;
-use crate::services::auth::{Auth, AuthError, Browser, Means, Profile, SignedIn};
+use crate::services::auth::{Auth, AuthError, Browser, Form, Means, Profile, SignedIn};
 
 /// Cookie with the secret that binds a challenge to the browser that asked for it.
 const CHALLENGE_COOKIE: &str = "__Host-streamgate-challenge";
@@ -22,6 +22,8 @@ const CHALLENGE_COOKIE: &str = "__Host-streamgate-challenge";
 pub(super) struct ChallengeRequest {
     address: String,
     chain_id: Option<u64>,
+    /// How the wallet signs; as it usually does without it.
+    sign_type: Option<Form>,
     /// Programs without cookies: SHA-256 of a secret that the sign-in shows as `verifier`.
     binding: Option<String>,
 }
@@ -46,8 +48,10 @@ pub(super) async fn challenge(
             (Browser::with(&secret), Some(secret))
         }
     };
-    let challenge = auth.challenge(wallet, request.chain_id, &browser).await?;
-    let shown = json!({"message": challenge.message, "expiresAt": rfc3339(challenge.expires)});
+    let (form, chain) = (request.sign_type, request.chain_id);
+    let challenge = auth.challenge_in(form, wallet, chain, &browser).await?;
+    let shown = json!({"message": challenge.message, "signType": challenge.form,
+        "expiresAt": rfc3339(challenge.expires)});
     let response = secret(shown);
     Ok(match kept {
         Some(kept) => {

@@ -139,3 +139,19 @@ async fn a_session_is_looked_at_once_and_forged_ones_each_time() {
         "a long token was sent on"
     );
 }
+
+#[tokio::test]
+async fn how_the_chains_are_is_what_auth_says_asked_once_for_all() {
+    let config = crate::services::auth::fixture::config("http://127.0.0.1:1/secret", 1);
+    let world = World::on_chains(config).await;
+    let line = line(&world, 0).await;
+    let remote = RemoteStandings::new(line.clone());
+    for _ in 0..3 {
+        let told = remote.standings().await.unwrap();
+        assert_eq!(told, world.auth.standings().await.unwrap());
+        assert_eq!((told.len(), told[0].chain.as_str()), (1, "test"));
+    }
+    assert_eq!(line.asked.load(Ordering::SeqCst), 1);
+    let broken = RemoteStandings::new(self::line(&world, u32::MAX).await);
+    assert!(broken.standings().await.is_err());
+}

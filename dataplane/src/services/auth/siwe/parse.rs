@@ -9,16 +9,16 @@ use super::{Account, ETHEREUM, Message, SOLANA, Time, VERSION};
 use crate::validation::SolanaAddress;
 
 /// Longest message that is looked at.
-const MAX_BYTES: usize = 4_096;
+pub(super) const MAX_BYTES: usize = 4_096;
 /// Most resources of a message.
 const MAX_RESOURCES: usize = 16;
 
 /// A text that is no sign-in message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sign-in message has no valid {0}; sign the text of the challenge as it is (EIP-4361)")]
+#[error("the sign-in message has no valid {0}; sign the text of the challenge as it is")]
 pub struct Malformed(pub &'static str);
 
-type Lines<'a> = Peekable<Split<'a, char>>;
+pub(super) type Lines<'a> = Peekable<Split<'a, char>>;
 
 impl FromStr for Message {
     type Err = Malformed;
@@ -60,11 +60,11 @@ impl FromStr for Message {
     }
 }
 
-fn next<'a>(lines: &mut Lines<'a>, what: &'static str) -> Result<&'a str, Malformed> {
+pub(super) fn next<'a>(lines: &mut Lines<'a>, what: &'static str) -> Result<&'a str, Malformed> {
     lines.next().ok_or(Malformed(what))
 }
 
-fn empty(lines: &mut Lines<'_>) -> Result<(), Malformed> {
+pub(super) fn empty(lines: &mut Lines<'_>) -> Result<(), Malformed> {
     const WHAT: &str = "empty line around the statement";
     match next(lines, WHAT)? {
         "" => Ok(()),
@@ -72,7 +72,11 @@ fn empty(lines: &mut Lines<'_>) -> Result<(), Malformed> {
     }
 }
 
-fn field<'a>(lines: &mut Lines<'a>, tag: &str, what: &'static str) -> Result<&'a str, Malformed> {
+pub(super) fn field<'a>(
+    lines: &mut Lines<'a>,
+    tag: &str,
+    what: &'static str,
+) -> Result<&'a str, Malformed> {
     next(lines, what)?.strip_prefix(tag).ok_or(Malformed(what))
 }
 
@@ -89,7 +93,7 @@ fn kind(line: &str) -> Result<(&str, bool), Malformed> {
     ethereum.or_else(solana).ok_or(Malformed("first line"))
 }
 
-fn origin(origin: &str) -> Result<(Option<String>, String), Malformed> {
+pub(super) fn origin(origin: &str) -> Result<(Option<String>, String), Malformed> {
     let (scheme, domain) = match origin.split_once("://") {
         Some((scheme, domain)) => (Some(valid_scheme(scheme)?), domain),
         None => (None, origin),
@@ -107,7 +111,7 @@ fn valid_scheme(scheme: &str) -> Result<String, Malformed> {
     valid.then(|| scheme.to_owned()).ok_or(Malformed("scheme"))
 }
 
-fn account(solana: bool, address: &str, chain: &str) -> Result<Account, Malformed> {
+pub(super) fn account(solana: bool, address: &str, chain: &str) -> Result<Account, Malformed> {
     if !solana {
         let address = Address::parse_checksummed(address, None);
         return Ok(Account::Ethereum {
@@ -156,12 +160,12 @@ fn number(text: &str) -> Result<u64, Malformed> {
     canonical.ok_or(Malformed("chain id"))
 }
 
-fn nonce(text: &str) -> Result<String, Malformed> {
+pub(super) fn nonce(text: &str) -> Result<String, Malformed> {
     let valid = (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     valid.then(|| text.to_owned()).ok_or(Malformed("nonce"))
 }
 
-fn time(text: &str, what: &'static str) -> Result<Time, Malformed> {
+pub(super) fn time(text: &str, what: &'static str) -> Result<Time, Malformed> {
     Time::parse(text).ok_or(Malformed(what))
 }
 
@@ -203,7 +207,7 @@ fn resources(lines: &mut Lines<'_>) -> Result<Vec<String>, Malformed> {
     Ok(found)
 }
 
-fn uri(text: &str, what: &'static str) -> Result<String, Malformed> {
+pub(super) fn uri(text: &str, what: &'static str) -> Result<String, Malformed> {
     let (scheme, rest) = text.split_once(':').ok_or(Malformed(what))?;
     valid_scheme(scheme).map_err(|_| Malformed(what))?;
     let valid = rest.bytes().all(is_uri_byte);

@@ -141,6 +141,125 @@ fn fields_out_of_order_are_refused() {
     assert_eq!(refused(&swapped), "version");
 }
 
+/// The facts of [`SHORT`] with an end, in another form.
+fn written(form: Form) -> String {
+    let mut message: Message = SHORT.parse().unwrap();
+    message.statement = Some(STATEMENT.to_owned());
+    message.expiration_time = Time::at(1_795_489_500);
+    Signable { form, message }.to_string()
+}
+
+#[test]
+fn forms_are_read_as_they_were_written_and_no_text_is_of_two() {
+    for form in [Form::Eip4361, Form::PersonalSign, Form::Eip712] {
+        let text = written(form);
+        let read: Signable = text.parse().unwrap();
+        assert_eq!((read.form, read.to_string()), (form, text));
+        assert_eq!(read.message.domain, "gate.example");
+        assert_eq!(read.message.issued_at.seconds, 1_795_489_200);
+    }
+    let solana = SHORT
+        .replace("Ethereum", "Solana")
+        .replace("Chain ID: 1", "Chain ID: mainnet")
+        .replace(
+            "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "4fYNw3dojWmQ4dXtSGE9epjRGy9pFSx62YypT7avPYvA",
+        );
+    assert_eq!(solana.parse::<Signable>().unwrap().form, Form::Solana);
+}
+
+#[test]
+fn texts_and_typed_data_that_are_not_as_we_write_them_are_refused() {
+    let cases = [
+        (
+            Form::PersonalSign,
+            "nothing.\n\n",
+            "nothing. \n\n",
+            "first line",
+        ),
+        (
+            Form::PersonalSign,
+            "\n\nSite",
+            "\nSite",
+            "empty line around the statement",
+        ),
+        (
+            Form::PersonalSign,
+            "Site: gate",
+            "Site: https://gate",
+            "domain",
+        ),
+        (Form::PersonalSign, "Site: gate", "Site: a b", "domain"),
+        (Form::PersonalSign, "URI: https://", "URI: ", "URI"),
+        (
+            Form::PersonalSign,
+            "0xf39Fd6",
+            "0xf39fd6",
+            "address with EIP-55 checksum",
+        ),
+        (
+            Form::PersonalSign,
+            "Chain ID: 1",
+            "Chain ID: 01",
+            "chain id",
+        ),
+        (
+            Form::PersonalSign,
+            "Nonce: 01234567",
+            "Nonce: 0123456",
+            "nonce",
+        ),
+        (Form::PersonalSign, "03:05:00Z", "soon", "expiration time"),
+        (Form::PersonalSign, "03:05:00Z", "03:05:00Z\n", "end"),
+        (Form::PersonalSign, "Account: ", "account: ", "address"),
+        (Form::Eip712, "SignIn", "SignOut", "types"),
+        (Form::Eip712, "\"string\"", "\"bytes\"", "types"),
+        (Form::Eip712, "{\"types\"", "{ \"types\"", "types"),
+        (Form::Eip712, "\"StreamGate\"", "\"Other\"", "form"),
+        (
+            Form::Eip712,
+            "\"version\":\"1\"",
+            "\"version\":\"2\"",
+            "form",
+        ),
+        (
+            Form::Eip712,
+            "\"chainId\":1",
+            "\"chainId\":1.0",
+            "typed data",
+        ),
+        (Form::Eip712, "\"chainId\":1", "\"chainId\": 1", "form"),
+        (Form::Eip712, "costs nothing", "costs all", "form"),
+        (
+            Form::Eip712,
+            "\"site\":\"gate",
+            "\"site\":\"https://gate",
+            "form",
+        ),
+        (
+            Form::Eip712,
+            "0xf39Fd6",
+            "0xf39fd6",
+            "address with EIP-55 checksum",
+        ),
+        (
+            Form::Eip712,
+            "\"nonce\":\"",
+            "\"more\":1,\"nonce\":\"",
+            "typed data",
+        ),
+        (Form::Eip712, "03:05:00Z", "soon", "expiration time"),
+        (Form::Eip712, "\"}}", "\"}} ", "form"),
+        (Form::Eip712, "\"}}", "\"}}{}", "typed data"),
+    ];
+    for (form, from, to, reason) in cases {
+        let text = written(form);
+        assert!(text.contains(from), "{form:?} {from}");
+        let refused = text.replacen(from, to, 1).parse::<Signable>().unwrap_err();
+        assert_eq!(refused.0, reason, "{form:?} {to:?}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_it_panic_and_what_parses_is_written_back(text in "\\PC{0,300}", at in 0usize..400) {

@@ -5,7 +5,17 @@ use utoipa::{OpenApi, ToSchema};
 
 /// What the routes take and give.
 #[derive(OpenApi)]
-#[openapi(paths(playback, admission, key_set, list_keys, create_key, delete_key))]
+#[openapi(paths(
+    playback,
+    admission,
+    list_tokens,
+    get_token,
+    verify_token,
+    key_set,
+    list_keys,
+    create_key,
+    delete_key
+))]
 pub struct Docs;
 
 #[derive(ToSchema)]
@@ -74,6 +84,96 @@ struct Admission {
     params(("id" = String, Path)), request_body = AdmissionRequest,
     responses((status = 200, body = Admission)))]
 fn admission() {}
+
+/// The block that an answer of a chain is of.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AnsweredAt {
+    /// Its number.
+    number: u64,
+    /// Its hash.
+    hash: String,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    made_at: Option<String>,
+}
+
+/// What is in the way of an answer.
+#[derive(ToSchema)]
+struct InTheWay {
+    /// Stable name of the reason.
+    reason: String,
+    /// What it is.
+    detail: String,
+}
+
+/// A token that a rule of the gate asks for, and whether the caller holds it.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct GateToken {
+    /// Name of the rule.
+    id: String,
+    /// Does the caller hold it, as the rule asks? Unknown if that cannot be found out now.
+    holds: Answer,
+    /// `ERC-721`, `ERC-1155`, `ERC-20`, `SPL token` or `Metaplex NFT`.
+    standard: String,
+    /// What people call it.
+    title: Option<String>,
+    /// Where to get it.
+    get_url: Option<String>,
+    /// Chain.
+    chain: Option<String>,
+    /// Contract.
+    contract: Option<String>,
+    /// Id of the one token; any of the contract without it.
+    token_id: Option<String>,
+    /// Least amount.
+    minimum: Option<String>,
+    /// Cluster of Solana.
+    cluster: Option<String>,
+    /// Mint on Solana.
+    mint: Option<String>,
+    /// Collection on Solana.
+    collection: Option<String>,
+    /// What counts beside the caller's own holdings.
+    #[schema(value_type = Option<Vec<Object>>)]
+    through: Option<String>,
+    /// The block this is true at.
+    block: Option<AnsweredAt>,
+    /// What is in the way.
+    error: Option<InTheWay>,
+}
+
+#[derive(ToSchema)]
+struct GateTokens {
+    /// The caller's wallet.
+    address: String,
+    /// By the names of their rules.
+    tokens: Vec<GateToken>,
+}
+
+/// The tokens that rules of the gate ask for, and which of them the caller holds.
+#[utoipa::path(get, path = "/api/v1/nft", tag = "auth",
+    responses((status = 200, body = GateTokens)))]
+fn list_tokens() {}
+
+/// One of them, by the name of its rule.
+#[utoipa::path(get, path = "/api/v1/nft/{id}", tag = "auth",
+    params(("id" = String, Path)), responses((status = 200, body = GateToken)))]
+fn get_token() {}
+
+#[derive(ToSchema)]
+struct TokenRequest {
+    /// Name of its rule.
+    id: String,
+    /// Accounts that may hold it for the caller, as with `POST /api/v1/playback`.
+    through: Option<Vec<String>>,
+}
+
+/// The same, its chain asked now. It tells and admits nobody.
+#[utoipa::path(post, path = "/api/v1/nft/verify", tag = "auth",
+    request_body = TokenRequest, responses((status = 200, body = GateToken)))]
+fn verify_token() {}
 
 #[derive(ToSchema)]
 struct KeySet {

@@ -3,6 +3,8 @@
 
 use utoipa::{OpenApi, ToSchema};
 
+use crate::services::auth::Form;
+
 /// What the routes take and give.
 #[derive(OpenApi)]
 #[openapi(paths(
@@ -28,6 +30,9 @@ struct ChallengeRequest {
     address: String,
     /// Chain of the message; the gate's first without it.
     chain_id: Option<u64>,
+    /// How the wallet signs: `eip4361`, `personal_sign` or `eip712` for `0x…`, `solana` for Solana.
+    /// The first that fits without it.
+    sign_type: Option<Form>,
     /// Programs without cookies: the base64url SHA-256 of a secret that the login shows as
     /// `verifier`.
     #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
@@ -37,8 +42,11 @@ struct ChallengeRequest {
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Challenge {
-    /// Message to sign (EIP-4361, or Sign In With Solana).
+    /// Message to sign: EIP-4361, a plain text, the JSON that `eth_signTypedData_v4` takes, or Sign In
+    /// With Solana.
     message: String,
+    /// How it is signed.
+    sign_type: Form,
     /// Until when.
     #[schema(format = DateTime)]
     expires_at: Option<String>,

@@ -8,12 +8,14 @@ use utoipa::OpenApi;
 #[openapi(paths(manifest, segment))]
 pub struct Docs;
 
-/// A manifest of a viewing: `master.m3u8` (HLS) or `manifest.mpd` (DASH).
+/// A manifest of a viewing: `master.m3u8` (HLS) or `manifest.mpd` (DASH); `info.json` says what there
+/// is, for programs that read neither.
 #[utoipa::path(get, path = "/v/{handle}/{file}", tag = "streaming",
     params(("handle" = String, Path, description = "From POST /api/v1/playback"),
         ("file" = String, Path)),
     responses((status = 200, content(
-        (String = "application/vnd.apple.mpegurl"), (String = "application/dash+xml")))))]
+        (String = "application/vnd.apple.mpegurl"), (String = "application/dash+xml"),
+        (String = "application/json")))))]
 fn manifest() {}
 
 /// A playlist or a segment of a track.

@@ -7,8 +7,8 @@ use utoipa::{OpenApi, ToSchema};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        create, abilities, offset, describe, append, remove, news, send, put, limits, standing,
-        shown, go_on, cancel
+        create, list, abilities, offset, describe, append, remove, news, send, put, limits,
+        standing, shown, go_on, cancel
     ),
     components(schemas(Upload, Form, News))
 )]
@@ -27,6 +27,24 @@ pub struct Docs;
     ),
     responses((status = 201)))]
 fn create() {}
+
+#[derive(ToSchema)]
+struct Uploads {
+    /// Newest first.
+    uploads: Vec<Upload>,
+    /// Cursor of the page behind this one, when there is one.
+    next: Option<String>,
+}
+
+/// One's own uploads, newest first: those in work, and those that have become contents.
+#[utoipa::path(get, path = "/api/v1/uploads", tag = "upload",
+    params(
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100,
+            description = "Most uploads of the answer; 50 without it"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses((status = 200, body = Uploads)))]
+fn list() {}
 
 /// What the server can do (tus 1.0).
 #[utoipa::path(options, path = "/api/v1/uploads", tag = "upload", responses((status = 204)))]

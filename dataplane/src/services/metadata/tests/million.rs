@@ -63,6 +63,7 @@ fn insert(first: usize, rows: usize, random: &mut StdRng) -> String {
 
 async fn serve(catalog: Arc<dyn Catalog>, folder: &std::path::Path) -> String {
     let parts = Parts {
+        reads: super::kept(catalog.clone()),
         catalog,
         objects: Arc::new(Filesystem::open(folder.join("objects")).unwrap()),
         clock: Arc::new(ManualClock::at(1_700_000_000)),

@@ -51,6 +51,7 @@ impl Stage {
             public_url: GATE.into(),
             cache_bytes: 1 << 20,
             settings,
+            shared_streams: None,
         };
         let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
         let streaming = Arc::new(streaming);

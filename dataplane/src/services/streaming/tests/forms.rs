@@ -71,6 +71,22 @@ async fn header_and_cookie_open_the_content_that_the_path_names_and_no_other() {
 }
 
 #[tokio::test]
+async fn what_a_viewing_offers_is_told_behind_its_handle() {
+    let stage = Stage::new(World::generous().await).await;
+    stage.published("c", None).await;
+    let handle = stage.world.handle(&owner(), "c").await;
+    let answer = get(&stage, &format!("{handle}/info.json"), &[]).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let info: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(info["complete"], true, "{info}");
+    assert_eq!(info["video"][0]["track"], "v720");
+    assert_eq!(info["audio"][0]["track"], "a-en-aac");
+    let nobody = get(&stage, "c/info.json", &[]).await;
+    assert_eq!(told(nobody).await, (401, "InvalidHandle".to_owned()));
+}
+
+#[tokio::test]
 async fn a_query_leads_to_the_path_so_that_children_are_found() {
     let stage = Stage::new(World::generous().await).await;
     let files = stage.published("c", None).await;

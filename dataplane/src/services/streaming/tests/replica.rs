@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use streamgate_contract::ContentId;
+use streamgate_contract::playback::PlaybackSettings;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::Stage;
 use crate::ports::clock::Clock;
 use crate::ports::identity::{Denied, Entitlements, Lease, Viewer};
+use crate::ports::shared_streams::SharedStreams;
 use crate::services::auth::Auth;
 use crate::services::auth::fixture::GATE;
 use crate::services::streaming::{self, Streaming, http};
@@ -62,6 +64,18 @@ impl Replica {
         clock: Arc<dyn Clock>,
         stop: &CancellationToken,
     ) -> Self {
+        let alone = (PlaybackSettings::default(), None);
+        Self::counting(stage, auth, clock, alone, stop).await
+    }
+
+    /// Starts one that counts streams in a store.
+    pub async fn counting(
+        stage: &Stage,
+        auth: Arc<Auth>,
+        clock: Arc<dyn Clock>,
+        (settings, shared_streams): (PlaybackSettings, Option<Arc<dyn SharedStreams>>),
+        stop: &CancellationToken,
+    ) -> Self {
         let cut = Arc::new(AtomicBool::new(false));
         let line = Line {
             auth,
@@ -75,7 +89,8 @@ impl Replica {
             playback_key: signer(2).verifier().clone(),
             public_url: GATE.into(),
             cache_bytes: 1 << 20,
-            settings: Default::default(),
+            settings,
+            shared_streams,
         };
         let streaming = Streaming::new(parts, &prometheus::Registry::new()).unwrap();
         let streaming = Arc::new(streaming);

@@ -17,6 +17,8 @@ use crate::services::upload::events::News;
 
 /// A comment after so long without news keeps proxies from closing the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// One answer tells news for so long; whoever wants more asks again, as browsers do by themselves.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// News of one upload.
 pub async fn events(
@@ -26,6 +28,7 @@ pub async fn events(
 ) -> Result<Response, Problem> {
     let who = caller.signed_in()?;
     let news = service.news(who, parse_id(&id)?).await?;
+    let news = news.take_until(tokio::time::sleep(LONGEST));
     let events = news.map(|news| Ok::<_, Infallible>(event(&news)));
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(events).keep_alive(alive).into_response())

@@ -31,6 +31,7 @@ impl From<UploadError> for Problem {
             E::TakenOver => (Kind::Conflict, "UploadTakenOver"),
             E::Cut => (Kind::Invalid, "BodyCut"),
             E::Stopping => (Kind::Unavailable, "Restarting"),
+            E::Cursor(_) => (Kind::Invalid, "InvalidCursor"),
             E::Objects(error) => return error.into(),
             E::Catalog(error) => return error.into(),
             E::Unreadable(_) | E::Died(_) => return Problem::internal(&error),

@@ -10,8 +10,9 @@ use streamgate_contract::{ContentId, UploadId};
 
 use crate::error::{Kind, Problem};
 use crate::ports::catalog::uploads::UploadKind;
-use crate::services::upload::Status;
+use crate::ports::clock::UnixSeconds;
 use crate::services::upload::checksum::ALGORITHMS;
+use crate::services::upload::{Line, Listing, Status};
 
 /// Where uploads are.
 pub const PATH: &str = "/api/v1/uploads";
@@ -125,11 +126,15 @@ fn progress(status: &Status) -> AppendHeaders<Vec<(&'static str, String)>> {
     AppendHeaders(headers)
 }
 
-/// An upload that is finished does not expire.
 fn expiry(status: &Status) -> Option<Timestamp> {
-    match status.upload.content {
+    unless(status.upload.content.as_ref(), status.expires)
+}
+
+/// An upload that is finished does not expire.
+fn unless(finished: Option<&ContentId>, expires: UnixSeconds) -> Option<Timestamp> {
+    match finished {
         Some(_) => None,
-        None => Timestamp::from_second(status.expires).ok(),
+        None => Timestamp::from_second(expires).ok(),
     }
 }
 
@@ -144,6 +149,35 @@ struct ForPeople<'a> {
     content: Option<&'a ContentId>,
     created_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct ListForPeople<'a> {
+    uploads: Vec<ForPeople<'a>>,
+    next: Option<&'a str>,
+}
+
+fn line(line: &Line) -> ForPeople<'_> {
+    let upload = &line.upload;
+    ForPeople {
+        id: &upload.id,
+        title: line.metadata.title(),
+        length: upload.length,
+        offset: upload.offset,
+        complete: upload.content.is_some(),
+        content: upload.content.as_ref(),
+        created_at: Timestamp::from_second(upload.created_at).ok(),
+        expires_at: unless(upload.content.as_ref(), line.expires),
+    }
+}
+
+/// A page of uploads in JSON.
+pub fn listing(listing: &Listing) -> Response {
+    let told = ListForPeople {
+        uploads: listing.uploads.iter().map(line).collect(),
+        next: listing.next.as_deref(),
+    };
+    (AppendHeaders([NO_STORE]), Json(told)).into_response()
 }
 
 /// A file that came whole: a content.

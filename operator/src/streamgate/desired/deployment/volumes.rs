@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use streamgate_contract::config::{
-    DATA_DIR, KEY_FILES, KEYS_DIR, OBJECT_URL_KEY, OIDC_SECRET, OIDC_SECRETS_DIR, PLAYBACK_KEY,
-    PLAYBACK_PUBLIC_KEY, S3_CREDENTIALS_DIR, SESSION_KEY, TLS_DIR,
+    DATA_DIR, KEYS_DIR, OBJECT_URL_KEY, OIDC_SECRET, OIDC_SECRETS_DIR, PLAYBACK_KEY,
+    PLAYBACK_PUBLIC_KEY, S3_CREDENTIALS_DIR, SESSION_KEY, SESSION_PUBLIC_KEY, TLS_DIR,
 };
 use streamgate_contract::peers::{
     DATABASE_URL, ROLE_TOKENS_DIR, SHARED_STORE_URL, URLS_DIR, audience, callees,
@@ -133,6 +133,14 @@ fn sources(gate: &ValidatedGate, role: Role) -> Vec<VolumeProjection> {
     if !keys.is_empty() {
         sources.push(secret(&metadata::keys_name(gate), keys, KEYS_DIR));
     }
+    if signs_in(role) {
+        let mut known = secret(&metadata::keys_name(gate), &[SESSION_PUBLIC_KEY], KEYS_DIR);
+        // Not in Secrets that were made before keys were rotated.
+        if let Some(secret) = &mut known.secret {
+            secret.optional = Some(true);
+        }
+        sources.push(known);
+    }
     let spec = &gate.spec;
     if let (true, Some(s3)) = (has_store(role), &spec.storage.s3) {
         let name = &s3.credentials_secret_name;
@@ -144,7 +152,7 @@ fn sources(gate: &ValidatedGate, role: Role) -> Vec<VolumeProjection> {
     if let (true, Some(postgres)) = (has_catalog(role), &spec.database.postgres) {
         sources.push(url(&postgres.secret_name, &postgres.key, DATABASE_URL));
     }
-    if let (true, Some(store)) = (is_public(role), &spec.limits.shared_store) {
+    if let (true, Some(store)) = (counts(role), &spec.limits.shared_store) {
         sources.push(url(&store.secret_name, &store.key, SHARED_STORE_URL));
     }
     for provider in spec.auth.oidc.iter().filter(|_| signs_in(role)) {
@@ -156,20 +164,32 @@ fn sources(gate: &ValidatedGate, role: Role) -> Vec<VolumeProjection> {
     sources
 }
 
-/// Files of the generated keys. Where there is S3 the key of object URLs signs none: others are derived
+/// Files of the generated keys that every Secret has. Where there is S3 the key of object URLs signs none: others are derived
 /// from it, of the audit log and of cursors.
 fn keys(role: Role) -> &'static [&'static str] {
     match role {
-        Role::All => &KEY_FILES,
-        Role::Auth => &[SESSION_KEY, PLAYBACK_KEY],
+        Role::All => &[
+            SESSION_KEY,
+            PLAYBACK_KEY,
+            PLAYBACK_PUBLIC_KEY,
+            OBJECT_URL_KEY,
+        ],
+        Role::Auth => &[SESSION_KEY, PLAYBACK_KEY, PLAYBACK_PUBLIC_KEY],
         Role::Streaming => &[PLAYBACK_PUBLIC_KEY],
-        Role::Gateway | Role::Metadata | Role::Monitor | Role::Worker => &[OBJECT_URL_KEY],
-        Role::Upload | Role::Cache => &[],
+        Role::Gateway | Role::Metadata | Role::Monitor | Role::Upload | Role::Worker => {
+            &[OBJECT_URL_KEY]
+        }
+        Role::Cache => &[],
     }
 }
 
 fn is_public(role: Role) -> bool {
     matches!(role, Role::All | Role::Gateway)
+}
+
+/// Counts requests, or streams, with its other replicas.
+fn counts(role: Role) -> bool {
+    is_public(role) || role == Role::Streaming
 }
 
 fn signs_in(role: Role) -> bool {

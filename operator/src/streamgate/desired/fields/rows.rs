@@ -78,6 +78,27 @@ pub(super) fn rows() -> Vec<(&'static str, Value, Seen)> {
             json!("work"),
             Children(&["ConfigMap", "Deployment"]),
         ),
+        // How long a retired key stays follows from how long its tokens may last.
+        (
+            "auth.sessionSeconds",
+            json!(3601),
+            Children(&["ConfigMap", "Deployment", "keys"]),
+        ),
+        (
+            "auth.pauseAllowanceSeconds",
+            json!(601),
+            Children(&["ConfigMap", "Deployment", "keys"]),
+        ),
+        (
+            "auth.keys.rotationSeconds",
+            json!(86_401),
+            Children(&["keys"]),
+        ),
+        (
+            "auth.keys.withdrawn[]",
+            json!("fedcba9876543210"),
+            Children(&["keys"]),
+        ),
         (
             "auth.oidc[].clientSecretName",
             json!("other"),
@@ -293,9 +314,7 @@ pub(super) fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("auth.domain", json!("other.example")),
         ("auth.challengeSeconds", json!(121)),
         ("auth.refreshSeconds", json!(86_401)),
-        ("auth.sessionSeconds", json!(3601)),
         ("auth.leaseSeconds", json!(61)),
-        ("auth.pauseAllowanceSeconds", json!(601)),
         ("people.creators[]", json!(wallet)),
         ("people.admins[]", json!(wallet)),
         ("people.creatorRule", json!("coins")),
