@@ -131,8 +131,9 @@ def prove(items, programs):
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as runners:
         names = list(dict.fromkeys(item["test"] for item in items))
         whole = dict(zip(names, runners.map(lambda name: run(name, programs), names)))
-        ended = [seconds for _, seconds in whole.values()]
-        print(f"  {len(names)} tests with every item took {sum(ended):.0f} s, the longest {max(ended, default=0):.0f} s", flush=True)
+        slow = sorted(((seconds, name) for name, (_, seconds) in whole.items()), reverse=True)
+        longest = ", ".join(f"{name} {seconds:.0f} s" for seconds, name in slow[:3])
+        print(f"  {len(names)} tests with every item took {sum(s for s, _ in slow):.0f} s; {longest}", flush=True)
         outcomes = {}
         reds = runners.map(lambda item: apart(item, whole[item["test"]], programs), items)
         for number, (item, red) in enumerate(zip(items, reds), 1):

@@ -179,6 +179,15 @@ impl Sound {
         std::fs::write(path, sound).unwrap();
         found
     }
+
+    /// Is it seen when this file is gone?
+    fn missed(&self, file: usize) -> bool {
+        let (path, sound) = &self.files[file];
+        std::fs::remove_file(path).unwrap();
+        let found = verify(self.folder.path(), Some(&KEY), Some(&self.head), |_, _| {}).is_err();
+        std::fs::write(path, sound).unwrap();
+        found
+    }
 }
 
 #[tokio::test]
@@ -249,6 +258,14 @@ async fn every_flip_removal_reorder_and_cut_is_found() {
         }
     }
     println!("found: {flips} flips, {cuts} cuts, {moves} removals and reorders");
+}
+
+#[tokio::test]
+async fn a_segment_that_was_removed_is_missed() {
+    let log = Sound::new().await;
+    for n in 0..log.files.len() {
+        assert!(log.missed(n), "segment {n}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub fn free_port() -> u16 {
 impl Server {
     /// Starts it with a new key of this algorithm and name, and waits until it answers.
     pub async fn start(port: u16, algorithm: &str, kid: &str, callback: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../e2e/oidc/provider.mjs");
         let arguments = [program, &port.to_string(), algorithm, kid, callback];
         let mut command = Command::new("node");

@@ -152,6 +152,8 @@ impl World {
 
     /// The same with somebody else to ask.
     pub async fn with(chain: Arc<dyn Chain>, config: RoleConfig, outside: Outside) -> Self {
+        // Tests ask it over HTTP, each perhaps alone in its process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await;
         let catalog = Arc::new(catalog.unwrap());

@@ -100,11 +100,19 @@ mod tests {
             attempt: 1,
             ..testing::job()
         };
-        for job in [None, Some(ended.clone()), Some(deleted), Some(later)] {
+        for job in [
+            None,
+            Some(ended.clone()),
+            Some(deleted.clone()),
+            Some(later),
+        ] {
             let outcome = decide("media", 0, job);
             assert!(matches!(outcome, Err(WorkerError::JobGone)), "{outcome:?}");
         }
         assert!(decide("media", 1, Some(ended)).is_ok());
+        // Not even an attempt that nobody has seen yet.
+        let outcome = decide("media", 1, Some(deleted));
+        assert!(matches!(outcome, Err(WorkerError::JobGone)), "{outcome:?}");
     }
 
     #[test]

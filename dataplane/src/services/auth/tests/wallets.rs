@@ -163,8 +163,9 @@ async fn a_wrapped_signature_vouches_for_no_account_of_a_key() {
         format!("0x0102{}", hex::encode(WRAPPED))
     });
     assert!(matches!(garbage.await, Err(AuthError::InvalidSignature(_))));
+    // Of the form that a chain would be asked about.
     let long = sign_in(&world, address(&account), async |_| {
-        format!("0x{}", "00".repeat(7_000))
+        wrap(factory, call.clone(), &format!("0x{}", "00".repeat(7_000)))
     });
     assert!(matches!(long.await, Err(AuthError::InvalidSignature(_))));
 }
