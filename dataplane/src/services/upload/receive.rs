@@ -108,6 +108,9 @@ pub struct Receiver<'a> {
     offset: u64,
     /// Bytes that have arrived and have no buffer yet.
     hand: Bytes,
+    /// A part was filled and more is to come: there is nothing to wait for but a buffer, so nothing more
+    /// is taken before there is one.
+    eager: bool,
     sums: Option<Sums>,
     /// How fast the uploader may send.
     pace: Option<Arc<Pace>>,
@@ -143,6 +146,7 @@ impl<'a> Receiver<'a> {
             parts: Parts::new(on, turn.number(), upload),
             turn,
             hand: Bytes::new(),
+            eager: false,
             sums: None,
             pace,
             heard: Instant::now(),
@@ -179,6 +183,7 @@ impl<'a> Receiver<'a> {
                     continue;
                 }
                 Event::Room(buffer) => {
+                    self.eager = false;
                     self.parts.begin(buffer).await?;
                     self.place().await?;
                     continue;
@@ -216,7 +221,8 @@ impl<'a> Receiver<'a> {
         body: &mut Body,
         stopping: &CancellationToken,
     ) -> Result<Event, UploadError> {
-        let (hungry, storing) = (!self.hand.is_empty(), self.parts.storing());
+        let hungry = self.eager || !self.hand.is_empty();
+        let storing = self.parts.storing();
         let event = tokio::select! {
             biased;
             () = stopping.cancelled() => Event::Stopping,
@@ -294,6 +300,7 @@ impl<'a> Receiver<'a> {
             self.parts.fill(&piece)?;
             if self.parts.room() == 0 {
                 self.parts.send().await?;
+                self.eager = self.missing() > 0;
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ use crate::ports::objects::ObjectKey;
 mod extensions;
 mod list;
 mod quotas;
+mod waiting;
 
 const NOW: i64 = 1_700_000_000;
 const LIFE_SECONDS: i64 = 3_600;
