@@ -351,6 +351,9 @@ pub struct Transcode {
     /// How it is fitted to a source.
     #[serde(default)]
     pub ladder: Ladder,
+    /// Whether encoding begins while an upload still runs.
+    #[serde(default)]
+    pub while_uploading: bool,
     /// Profiles of this gate by name, beside the built-in ones.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,

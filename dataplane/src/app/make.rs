@@ -122,6 +122,7 @@ pub fn upload(
         limits: config.limits.uploads.clone(),
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
+        read_early: config.transcode.while_uploading,
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.

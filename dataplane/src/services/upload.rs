@@ -54,6 +54,8 @@ pub struct Settings {
     pub rules: Vec<GateRule>,
     /// Rule of contents that name none.
     pub default_rule: Option<String>,
+    /// Others read an upload while it runs: what arrives slowly is stored in shorter parts.
+    pub read_early: bool,
 }
 
 /// An upload as its owner sees it.
@@ -191,6 +193,7 @@ impl UploadService {
         let completes = body.completes && upload.length.is_none();
         let pace = self.paces.of(&upload.owner).await;
         let receiver = Receiver::open(&self.on, turn, &mut upload, most, pace);
+        let receiver = receiver.soon(self.settings.read_early);
         let received = receiver.receive(body, &self.stopping).await;
         received.map_err(|error| match error {
             UploadError::TooLong { length } if length < allowed => {

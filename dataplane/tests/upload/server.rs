@@ -178,6 +178,7 @@ async fn serve(place: Place) {
         limits: UploadLimits::default(),
         rules: vec![rule],
         default_rule: None,
+        read_early: false,
     };
     let catalog = Arc::new(place.catalog().await);
     let registry = prometheus::Registry::new();

@@ -40,18 +40,48 @@ pub struct Scan {
 
 /// Probes and scans `source`.
 pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError> {
+    let (input, streams) = open(source, limits)?;
+    read(source, limits, input, &streams)
+}
+
+/// What the index at the head of a source that is still arriving says about all of it; `None` when it
+/// has none. Text and captions are in the packets themselves and so not found.
+pub fn foresee(source: &Source, limits: &SourceLimits) -> Result<Option<Scan>, EngineError> {
+    let (input, streams) = open(source, limits)?;
+    if !input.container().contains("mp4") {
+        return Ok(None);
+    }
+    // The demuxer takes times, sizes and places from the index and reads packets only to hand them on.
+    source.imagine();
+    let here = source.here()?;
+    let scan = read(source, limits, input, &streams)?;
+    let packets = scan.video.iter().chain(scan.audio.iter().flatten());
+    // A header that speaks only of what is here heads fragments, each with an index of its own.
+    let tells = packets.map(|packet| packet.end).max() > Some(here);
+    Ok((tells || here == source.bytes()).then_some(scan))
+}
+
+fn open(source: &Source, limits: &SourceLimits) -> Result<(MediaInput, Streams), EngineError> {
     if source.bytes() == 0 {
         return Err(EngineError::Empty("it has no bytes"));
     }
-    let mut input =
-        MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
+    let input = MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
     let streams = Streams::choose(&input, limits)?;
-    let packets = packets(&mut input, &streams)?;
-    let facts = facts(source, &input, &streams, &packets)?;
+    Ok((input, streams))
+}
+
+fn read(
+    source: &Source,
+    limits: &SourceLimits,
+    mut input: MediaInput,
+    streams: &Streams,
+) -> Result<Scan, EngineError> {
+    let packets = packets(&mut input, streams)?;
+    let facts = facts(source, &input, streams, &packets)?;
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
         picture: streams.video.as_ref().map(picture),
-        header: header(source, &streams, &packets.video)?,
+        header: header(source, streams, &packets.video)?,
         facts,
         video: packets.video,
         audio: packets.audio,

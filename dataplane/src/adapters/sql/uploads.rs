@@ -9,6 +9,7 @@ use crate::ports::catalog::uploads::{
     OutboxEntry, Owned, Place, Release, TurnState, Upload, UploadKind, UploadPart, Uploads,
 };
 use crate::ports::catalog::{CatalogError, Content};
+use crate::ports::clock::UnixSeconds;
 
 /// In the column `length` where the length is not known or the upload becomes no content by
 /// itself: more than any upload has.
@@ -171,6 +172,19 @@ impl Uploads for Catalog {
     async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError> {
         let sql = "SELECT id FROM uploads WHERE content IS NULL ORDER BY created_at";
         let rows = sqlx::query(sql).fetch_all(&self.pool).await;
+        let rows = rows.map_err(failed("list uploads"))?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    async fn begun_uploads(
+        &self,
+        since: UnixSeconds,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, CatalogError> {
+        let sql = "SELECT id FROM uploads WHERE content IS NULL AND kind = 'whole'
+                   AND created_at >= $1 ORDER BY created_at DESC LIMIT $2";
+        let rows = sqlx::query(sql).bind(since).bind(i64::from(limit));
+        let rows = rows.fetch_all(&self.pool).await;
         let rows = rows.map_err(failed("list uploads"))?;
         rows.iter().map(|row| parsed(row, "id")).collect()
     }

@@ -21,6 +21,7 @@ use crate::ports::chain::Wallet;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::objects::ObjectKey;
 
+mod early;
 mod extensions;
 mod quotas;
 
@@ -62,6 +63,7 @@ async fn world() -> World {
         },
         rules: vec![rule("holders"), rule("everybody")],
         default_rule: Some("everybody".into()),
+        read_early: false,
     };
     let registry = prometheus::Registry::new();
     let (objects, uploads) = (store.clone(), catalog.clone());

@@ -1,8 +1,10 @@
 //! What a pod is to do, and where its source is.
 
+use std::time::{Duration, Instant};
+
 use streamgate_contract::config::Transcode;
 use streamgate_contract::encryption::{ContentKey, EncryptionSettings, Hex16, Protection};
-use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
+use streamgate_contract::job_api::{ARRIVAL_SECONDS, Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;
@@ -23,24 +25,41 @@ use crate::ports::objects::ObjectKey;
 
 /// Seconds a URL of a source part is good for; a courier that is slower asks again.
 const SOURCE_URL_SECONDS: u32 = 900;
+/// Pause between two looks at an upload that runs.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Worker {
-    /// What this pod is to do.
+    /// What this pod is to do; said when its source has more than `beyond` bytes or is whole, or after a
+    /// while.
     ///
     /// # Errors
     /// When the pod may not ask, the source is not there, or Encode has no plan yet.
-    pub async fn assignment(&self, pod: &Pod) -> Result<Assignment, WorkerError> {
+    pub async fn assignment(
+        &self,
+        pod: &Pod,
+        beyond: Option<u64>,
+    ) -> Result<Assignment, WorkerError> {
         let task = self.task(pod).await?;
+        if let Some(beyond) = beyond {
+            self.await_more(&task, beyond).await?;
+        }
         let output = self.catalog.output_of_job(&task.key()).await?;
         match task.pod.step {
             Step::Plan => {
-                self.content_for(&task).await?;
+                let arriving = self.arriving(&task).await?;
+                if arriving.is_none() {
+                    self.content_for(&task).await?;
+                }
                 let committed = match &output {
                     Some(output) => self.committed_of(&task, output).await?,
                     None => Vec::new(),
                 };
                 let request = plan_request(&self.transcode, &task.job.spec)?;
-                let order = Order::Plan { request, committed };
+                let order = Order::Plan {
+                    request,
+                    committed,
+                    arriving,
+                };
                 self.assign(&task, order).await
             }
             Step::Encode => {
@@ -124,6 +143,35 @@ impl Worker {
         Ok(segments.into_iter().filter_map(own).collect())
     }
 
+    /// Waits for more of an upload that still runs.
+    async fn await_more(&self, task: &Task, beyond: u64) -> Result<(), WorkerError> {
+        if task.job.spec.source.upload.is_none() {
+            return Ok(());
+        }
+        let until = Instant::now() + Duration::from_secs(ARRIVAL_SECONDS);
+        loop {
+            let upload = self.upload(task).await?;
+            let settled = upload.content.is_some() || upload.offset() > beyond;
+            if settled || Instant::now() >= until {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Bytes that the job's source will have, when it is an upload that still runs.
+    async fn arriving(&self, task: &Task) -> Result<Option<u64>, WorkerError> {
+        if task.job.spec.source.upload.is_none() {
+            return Ok(None);
+        }
+        let upload = self.upload(task).await?;
+        match (&upload.content, upload.length) {
+            (Some(_), _) => Ok(None),
+            (None, Some(length)) => Ok(Some(length)),
+            (None, None) => Err(unfinished(&upload)),
+        }
+    }
+
     async fn source(&self, task: &Task) -> Result<SourceAccess, WorkerError> {
         let source = &task.job.spec.source;
         if let Some(claim) = &source.persistent_volume_claim {
@@ -139,9 +187,18 @@ impl Worker {
         Ok(SourceAccess::Parts { parts })
     }
 
-    /// The finished upload that is the job's source. Uploads belong to the StreamGate: only jobs
-    /// of its own namespace may read them.
-    pub(super) async fn upload(&self, task: &Task) -> Result<Upload, WorkerError> {
+    /// The upload that is the job's source, whole and turned into a content.
+    pub(super) async fn finished_upload(&self, task: &Task) -> Result<Upload, WorkerError> {
+        let upload = self.upload(task).await?;
+        match upload.content {
+            Some(_) => Ok(upload),
+            None => Err(unfinished(&upload)),
+        }
+    }
+
+    /// The upload that is the job's source: finished, unless the job begins while it runs. Uploads
+    /// belong to the StreamGate: only jobs of its own namespace may read them.
+    async fn upload(&self, task: &Task) -> Result<Upload, WorkerError> {
         let missing = || WorkerError::no_source("the job names no upload; set spec.source.upload");
         let wanted = task.job.spec.source.upload.as_ref().ok_or_else(missing)?;
         let id = &wanted.id;
@@ -154,13 +211,14 @@ impl Worker {
             return Err(absent());
         }
         let upload = match self.catalog.upload(id).await {
+            Err(CatalogError::NotFound { .. }) if wanted.while_uploading => {
+                return Err(WorkerError::abandoned(id));
+            }
             Err(CatalogError::NotFound { .. }) => return Err(absent()),
             found => found?,
         };
-        if upload.content.is_none() {
-            return Err(WorkerError::no_source(format!(
-                "upload {id} is not finished; finish it and run the job again"
-            )));
+        if upload.content.is_none() && !wanted.while_uploading {
+            return Err(unfinished(&upload));
         }
         Ok(upload)
     }
@@ -175,6 +233,13 @@ impl Worker {
             body: None,
         }))
     }
+}
+
+fn unfinished(upload: &Upload) -> WorkerError {
+    WorkerError::no_source(format!(
+        "upload {} is not finished; finish it and run the job again",
+        upload.id
+    ))
 }
 
 /// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.
