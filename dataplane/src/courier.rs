@@ -160,10 +160,10 @@ impl Courier {
         };
         let taken = Taken { began, fetched };
         let mut delivery = Delivery::new(&self.folder, &self.worker, stop, taken);
-        let source = self.source(&assignment, source, stop);
-        match assignment.order.clone() {
+        match &assignment.order {
             Order::Plan { committed, .. } => {
-                let Some(planned) = delivery.plan(committed, source).await? else {
+                let source = self.source(&assignment, source, stop);
+                let Some(planned) = delivery.plan(committed.clone(), source).await? else {
                     return Ok(());
                 };
                 let expected = match planned.plan.encodes_at_once() {
@@ -180,8 +180,9 @@ impl Courier {
                 committed,
                 ..
             } => {
-                let expected = Expected::span(&plan, work);
-                delivery.segments(&plan, &expected, committed).await?;
+                let expected = Expected::span(plan, *work);
+                let committed = committed.clone();
+                delivery.segments(plan, &expected, committed).await?;
             }
         }
         Ok(())

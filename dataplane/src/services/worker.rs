@@ -18,6 +18,7 @@ use crate::ports::jobs::{Jobs, Pod, PodTokens, Written};
 use crate::ports::objects::Objects;
 
 mod admit;
+mod arriving;
 mod assignment;
 mod body;
 mod content;

@@ -2,6 +2,7 @@
 //! header hides: a file that ends early, times that do not rise, where the bytes of a frame are.
 
 mod facts;
+mod foresee;
 mod refuse;
 mod treatment;
 
@@ -17,6 +18,8 @@ use crate::plan::byte_map::PacketInfo;
 use crate::plan::ladder::Picture;
 use crate::source::Source;
 use crate::text::embedded::{Collector, Found};
+
+pub use foresee::foresee;
 
 /// Most audio streams of a source: each is a rendition with an encoder of its own.
 const MAX_AUDIO: usize = 16;
@@ -42,23 +45,6 @@ pub struct Scan {
 pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError> {
     let (input, streams) = open(source, limits)?;
     read(source, limits, input, &streams)
-}
-
-/// What the index at the head of a source that is still arriving says about all of it; `None` when it
-/// has none. Text and captions are in the packets themselves and so not found.
-pub fn foresee(source: &Source, limits: &SourceLimits) -> Result<Option<Scan>, EngineError> {
-    let (input, streams) = open(source, limits)?;
-    if !input.container().contains("mp4") {
-        return Ok(None);
-    }
-    // The demuxer takes times, sizes and places from the index and reads packets only to hand them on.
-    source.imagine();
-    let here = source.here()?;
-    let scan = read(source, limits, input, &streams)?;
-    let packets = scan.video.iter().chain(scan.audio.iter().flatten());
-    // A header that speaks only of what is here heads fragments, each with an index of its own.
-    let tells = packets.map(|packet| packet.end).max() > Some(here);
-    Ok((tells || here == source.bytes()).then_some(scan))
 }
 
 fn open(source: &Source, limits: &SourceLimits) -> Result<(MediaInput, Streams), EngineError> {

@@ -1,7 +1,5 @@
 //! What a pod is to do, and where its source is.
 
-use std::time::{Duration, Instant};
-
 use streamgate_contract::config::Transcode;
 use streamgate_contract::encryption::{ContentKey, EncryptionSettings, Hex16, Protection};
 use streamgate_contract::job_api::{ARRIVAL_SECONDS, Assignment, Object, SourceAccess, SourcePart};
@@ -19,14 +17,12 @@ use super::admit::Task;
 use super::error::WorkerError;
 use super::planned::Planned;
 use super::signature::Grant;
-use crate::ports::catalog::{CatalogError, Output, Segment, Upload, UploadPart};
+use crate::ports::catalog::{Output, Segment, Upload, UploadPart};
 use crate::ports::jobs::Pod;
 use crate::ports::objects::ObjectKey;
 
 /// Seconds a URL of a source part is good for; a courier that is slower asks again.
 const SOURCE_URL_SECONDS: u32 = 900;
-/// Pause between two looks at an upload that runs.
-const LOOK: Duration = Duration::from_millis(200);
 
 impl Worker {
     /// What this pod is to do; said when its source has more than `beyond` bytes or is whole, or after a
@@ -143,35 +139,6 @@ impl Worker {
         Ok(segments.into_iter().filter_map(own).collect())
     }
 
-    /// Waits for more of an upload that still runs.
-    async fn await_more(&self, task: &Task, beyond: u64) -> Result<(), WorkerError> {
-        if task.job.spec.source.upload.is_none() {
-            return Ok(());
-        }
-        let until = Instant::now() + Duration::from_secs(ARRIVAL_SECONDS);
-        loop {
-            let upload = self.upload(task).await?;
-            let settled = upload.content.is_some() || upload.offset() > beyond;
-            if settled || Instant::now() >= until {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Bytes that the job's source will have, when it is an upload that still runs.
-    async fn arriving(&self, task: &Task) -> Result<Option<u64>, WorkerError> {
-        if task.job.spec.source.upload.is_none() {
-            return Ok(None);
-        }
-        let upload = self.upload(task).await?;
-        match (&upload.content, upload.length) {
-            (Some(_), _) => Ok(None),
-            (None, Some(length)) => Ok(Some(length)),
-            (None, None) => Err(unfinished(&upload)),
-        }
-    }
-
     async fn source(&self, task: &Task) -> Result<SourceAccess, WorkerError> {
         let source = &task.job.spec.source;
         if let Some(claim) = &source.persistent_volume_claim {
@@ -187,42 +154,6 @@ impl Worker {
         Ok(SourceAccess::Parts { parts })
     }
 
-    /// The upload that is the job's source, whole and turned into a content.
-    pub(super) async fn finished_upload(&self, task: &Task) -> Result<Upload, WorkerError> {
-        let upload = self.upload(task).await?;
-        match upload.content {
-            Some(_) => Ok(upload),
-            None => Err(unfinished(&upload)),
-        }
-    }
-
-    /// The upload that is the job's source: finished, unless the job begins while it runs. Uploads
-    /// belong to the StreamGate: only jobs of its own namespace may read them.
-    async fn upload(&self, task: &Task) -> Result<Upload, WorkerError> {
-        let missing = || WorkerError::no_source("the job names no upload; set spec.source.upload");
-        let wanted = task.job.spec.source.upload.as_ref().ok_or_else(missing)?;
-        let id = &wanted.id;
-        let absent = || {
-            WorkerError::no_source(format!(
-                "upload {id} does not exist in this namespace's StreamGate; check spec.source.upload.id"
-            ))
-        };
-        if task.job.namespace != self.gate.namespace {
-            return Err(absent());
-        }
-        let upload = match self.catalog.upload(id).await {
-            Err(CatalogError::NotFound { .. }) if wanted.while_uploading => {
-                return Err(WorkerError::abandoned(id));
-            }
-            Err(CatalogError::NotFound { .. }) => return Err(absent()),
-            found => found?,
-        };
-        if upload.content.is_none() && !wanted.while_uploading {
-            return Err(unfinished(&upload));
-        }
-        Ok(upload)
-    }
-
     async fn read_url(&self, key: &ObjectKey) -> Result<String, WorkerError> {
         if let Some(signed) = self.objects.sign_get(key, SOURCE_URL_SECONDS).await? {
             return Ok(signed.url);
@@ -233,13 +164,6 @@ impl Worker {
             body: None,
         }))
     }
-}
-
-fn unfinished(upload: &Upload) -> WorkerError {
-    WorkerError::no_source(format!(
-        "upload {} is not finished; finish it and run the job again",
-        upload.id
-    ))
 }
 
 /// What Plan is asked: the job's own words, then its profile's, then the StreamGate's.

@@ -26,7 +26,6 @@ const FRESH: Duration = Duration::from_secs(10 * 60);
 const BATCH: u32 = 200;
 
 /// Uploads about which nothing is left to be decided.
-#[derive(Clone, Debug)]
 pub(super) struct Judged(Cache<UploadId, ()>);
 
 impl Judged {

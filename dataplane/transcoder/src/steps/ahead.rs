@@ -30,10 +30,24 @@ pub(super) fn plan(
     (work, outbox): (&Path, &Outbox),
     planned: &dyn Fn(&Plan),
 ) -> Result<(), EngineError> {
+    by(&foresee, source, request, (work, outbox), planned)
+}
+
+/// Says what plan a source will have, with an outbox that keeps what it is given.
+type Foresee =
+    dyn Fn(&Source, &PlanRequest, (&Path, &Outbox)) -> Result<Option<Plan>, EngineError> + Sync;
+
+fn by(
+    foresee: &Foresee,
+    source: &Source,
+    request: &PlanRequest,
+    (work, outbox): (&Path, &Outbox),
+    planned: &dyn Fn(&Plan),
+) -> Result<(), EngineError> {
     let (sources, kept) = ([source.apart(), source.apart()], outbox.apart());
     let (tell, foreseen) = mpsc::channel();
     thread::scope(|scope| {
-        let run = || run(&sources, request, (work, &kept), tell);
+        let run = || run(foresee, &sources, request, (work, &kept), tell);
         let early = Early {
             sources: &sources,
             kept: &kept,
@@ -113,6 +127,7 @@ impl Early<'_, '_> {
 
 /// Foresees the plan with one source, says so, and encodes it with the other.
 fn run(
+    foresee: &Foresee,
     [view, source]: &[Source; 2],
     request: &PlanRequest,
     (work, kept): (&Path, &Outbox),
@@ -147,4 +162,84 @@ fn foresee(
     }
     let made = make::plan(view, scan, request, (work, kept))?;
     Ok(Some(made.plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use streamgate_contract::job_files::OUT;
+    use streamgate_contract::plan::{Media, SourceLimits};
+    use streamgate_contract::renditions::standard;
+
+    use super::*;
+
+    fn request() -> PlanRequest {
+        PlanRequest {
+            grid: Default::default(),
+            renditions: standard().split_off(3),
+            ladder: Ladder::Fixed,
+            audio: Default::default(),
+            subtitles: Vec::new(),
+            limits: SourceLimits::default(),
+        }
+    }
+
+    fn footage() -> PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/footage");
+        let path = folder.join("small-faststart.mp4");
+        assert!(path.exists(), "run tests/footage.sh first");
+        path
+    }
+
+    /// Everything that leaves when it is foreseen this way.
+    fn made(foresee: &Foresee) -> BTreeMap<String, Vec<u8>> {
+        crate::engine::prepare().unwrap();
+        let work = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(work.path(), &[]).unwrap();
+        let bytes = fs::metadata(footage()).unwrap().len();
+        let source = Source::arriving(&footage(), bytes).unwrap();
+        let planned = AtomicBool::new(false);
+        by(
+            foresee,
+            &source,
+            &request(),
+            (work.path(), &outbox),
+            &|_| {
+                planned.store(true, Ordering::Relaxed);
+            },
+        )
+        .unwrap();
+        assert!(planned.load(Ordering::Relaxed));
+        let file = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        };
+        let entries = fs::read_dir(work.path().join(OUT)).unwrap();
+        entries.map(|entry| file(entry.unwrap())).collect()
+    }
+
+    #[test]
+    fn what_was_foreseen_wrong_is_thrown_away_and_made_anew() {
+        let right = made(&foresee);
+        assert!(right.contains_key("v240-0.m4s") && right.contains_key("plan.json"));
+        let nothing = made(&|_, _, _| Ok(None));
+        assert!(nothing == right, "{:?}", nothing.keys());
+        let failing = made(&|_, _, _| Err(EngineError::NoMediaStream));
+        assert!(failing == right, "{:?}", failing.keys());
+        // It may even be encoded, to other bytes.
+        let wrong = made(&|view, request, on| {
+            let mut plan = foresee(view, request, on)?;
+            for track in plan.iter_mut().flat_map(|plan| &mut plan.tracks) {
+                if let Media::Video { crf, .. } = &mut track.media {
+                    *crf += 9;
+                }
+            }
+            Ok(plan)
+        });
+        assert!(wrong == right, "{:?}", wrong.keys());
+    }
 }

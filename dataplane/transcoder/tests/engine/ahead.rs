@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -77,7 +76,7 @@ impl Upload {
     fn until(&self, what: &str, reached: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !reached(self) {
-            assert!(began.elapsed() < Duration::from_secs(60), "never {what}");
+            assert!(began.elapsed() < Duration::from_secs(120), "never {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -131,7 +130,7 @@ fn pictures_are_encoded_as_they_come_and_leave_when_all_are_here() {
     // Two segments of each of five rungs, of six that there will be.
     upload.until("worked ahead", |upload| upload.kept() >= 10);
     assert_eq!(upload.names(|name| !name.starts_with('.')), 0);
-    assert_eq!(events(upload.work.path()), []);
+    assert!(events(upload.work.path()).is_empty());
     upload.come(100);
     let ahead = upload.end();
     assert_eq!(ahead.files.len(), 5 * 6 + 6 + 6 + 2 + 1);
@@ -160,44 +159,6 @@ fn what_cannot_be_foreseen_waits_for_the_last_byte() {
         let serial = run(&plan_order(GridSettings::default()), &source);
         assert_same(&upload.end(), &serial);
     }
-}
-
-#[test]
-fn what_was_foreseen_wrong_is_thrown_away_and_made_anew() {
-    let source = footage("faststart.mp4");
-    let mut upload = Upload::of(&source, None, None);
-    upload.come(60);
-    upload.until("worked ahead", |upload| upload.kept() > 0);
-    // Nothing in a real source can take back what its index said; so the index is changed.
-    for at in languages(&upload.source) {
-        upload.source[at..at + 2].copy_from_slice(&ENGLISH);
-    }
-    let file = File::options()
-        .write(true)
-        .open(upload.work.path().join(SOURCE));
-    let head = &upload.source[..upload.source.len() / 2];
-    file.unwrap().write_all_at(head, 0).unwrap();
-    upload.come(100);
-    let altered = tempfile::NamedTempFile::new().unwrap();
-    fs::write(altered.path(), &upload.source).unwrap();
-    let ahead = upload.end();
-    assert!(
-        ahead.files.contains_key("a-en-aac-0.m4s"),
-        "{:?}",
-        ahead.files.keys()
-    );
-    let serial = run(&plan_order(GridSettings::default()), altered.path());
-    assert_same(&ahead, &serial);
-}
-
-/// `eng` as a media header says it. Source: ISO/IEC 14496-12, 8.4.2.
-const ENGLISH: [u8; 2] = [0x15, 0xc7];
-
-/// Where the media headers say the languages.
-fn languages(bytes: &[u8]) -> Vec<usize> {
-    let found = bytes.windows(4).enumerate();
-    let found = found.filter(|(_, kind)| kind == b"mdhd");
-    found.map(|(at, _)| at + 4 + 20).collect()
 }
 
 #[test]
