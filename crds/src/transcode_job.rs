@@ -349,8 +349,8 @@ pub struct TranscodeJobStatus {
     /// The output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStatus>,
-    /// How near the rungs come to what their encoders were given, when the job has succeeded; of a few
-    /// pictures of each chunk, brightness alone.
+    /// How near the rungs come to what their encoders were given, when the job has succeeded; of a
+    /// picture of each chunk, brightness alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     pub quality: Vec<QualityStatus>,

@@ -4,9 +4,11 @@ One build holds every item behind a switch of its own, in a copy of the tree; th
 each test is run twice with the same programs, and nothing but its own item is missing. ONLY=cache,auth-login takes
 the rows and items that are named."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -17,8 +19,11 @@ ROOT = inventory.ROOT
 TREE = ROOT / "target/inventory"
 # What the copy needs of what is built or fetched already.
 SHARED = ("tools", "footage")
-AT_ONCE = int(os.environ.get("AT_ONCE", 2))
-PATIENCE = 180
+AT_ONCE = int(os.environ.get("AT_ONCE", 1))
+# Seconds a test may take with every item; without its item so many times what it took, and a pause.
+PATIENCE = 300
+LONGER = 5
+PAUSE = 20
 # Nobody waits for these programs: what is compiled sooner is proven sooner.
 QUICK = [f'profile.release.package."streamgate-{name}".opt-level={level}'
          for name, level in (("dataplane", 0), ("operator", 0), ("crds", 0), ("tests", 0))]
@@ -30,10 +35,14 @@ def main():
         print("\n".join(wrong))
         return 1
     _, items = inventory.load()
+    held = [item for item in items if inventory.is_proven_here(item)]
+    # All of them, so that the programs are the same whichever are wanted.
+    copy(held)
+    programs = build(sorted({target(item) for item in held}))
     wanted = [item for item in items if is_wanted(item)]
-    tested = [item for item in wanted if inventory.is_proven_here(item)]
-    copy(tested)
-    programs = build(sorted({target(item) for item in tested}))
+    tested = [item for item in held if is_wanted(item)]
+    if os.environ.get("BUILD_ONLY"):
+        return 0
     outcomes = prove(tested, programs)
     return tell(wanted, outcomes)
 
@@ -116,37 +125,60 @@ def build(targets):
 
 
 def prove(items, programs):
-    """For each item, how its test ended with it and without it."""
+    """For each item, how its test ended with it and without it. Every run is a process of its own: what another test
+    of the same process left behind makes no test green with its item and red without it."""
+    count = len(items)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as runners:
-        tests = dict.fromkeys(item["test"] for item in items)
-        whole = {test: runners.submit(run, test, programs) for test in tests}
-        without = {item["id"]: runners.submit(run, item["test"], programs, item["id"]) for item in items}
+        names = list(dict.fromkeys(item["test"] for item in items))
+        whole = dict(zip(names, runners.map(lambda name: run(name, programs), names)))
+        ended = [seconds for _, seconds in whole.values()]
+        print(f"  {len(names)} tests with every item took {sum(ended):.0f} s, the longest {max(ended, default=0):.0f} s", flush=True)
         outcomes = {}
-        for item in items:
-            outcomes[item["id"]] = whole[item["test"]].result(), without[item["id"]].result()
-            green, red = outcomes[item["id"]]
-            print(f"  {item['id']:<28} with it {green}, without it {red}", flush=True)
+        reds = runners.map(lambda item: apart(item, whole[item["test"]], programs), items)
+        for number, (item, red) in enumerate(zip(items, reds), 1):
+            green = whole[item["test"]][0]
+            outcomes[item["id"]] = green, red
+            print(f"  {number:>3} of {count} {item['id']:<28} with it {green}, without it {red}", flush=True)
     return outcomes
 
 
-def run(test, programs, without=None):
-    """Passed, failed or hung; each test alone in its process."""
+def apart(item, whole, programs):
+    """How an item's test ends without it. A test that fails with it says nothing."""
+    green, seconds = whole
+    if green != "passed":
+        return "not run"
+    return run(item["test"], programs, item["id"], patience=LONGER * seconds + PAUSE)[0]
+
+
+def run(test, programs, without=None, patience=PATIENCE):
+    """Passed, failed or hung, and after how many seconds."""
     name, path = test.split(" ")
     program, folder = programs[name]
     environment = os.environ | ({f"UNPLUGGED_{without}": "1"} if without else {})
+    began = time.monotonic()
     process = subprocess.Popen([program, "--exact", path, "--test-threads=1"], cwd=folder, env=environment,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True)
     try:
-        said, _ = process.communicate(timeout=PATIENCE)
+        said, _ = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
+        end(process)
         process.communicate()
-        return "hung"
+        return "hung", time.monotonic() - began
+    finally:
+        end(process)
+    took = time.monotonic() - began
     if process.returncode == 0:
-        return "passed" if "1 passed" in said else "not there"
+        return ("passed" if "1 passed" in said else "not there"), took
     if os.environ.get("SHOW"):
         print(said, flush=True)
-    return "failed"
+    return "failed", took
+
+
+def end(process):
+    """Ends what a test has started and left behind: nodes and databases live in its session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def tell(items, outcomes):

@@ -93,8 +93,8 @@ async fn a_source_of_one_span_is_done_by_the_plan_pod() {
         panic!("{:?}", state.quality);
     };
     assert_eq!(quality.track.as_str(), "v240");
-    // Two of each of the two chunks.
-    assert_eq!(quality.nearness.pictures, 4);
+    // One of each of the two chunks.
+    assert_eq!(quality.nearness.pictures, 2);
 }
 
 #[tokio::test]

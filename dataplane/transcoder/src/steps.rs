@@ -17,6 +17,9 @@ use crate::source::Source;
 use crate::{audio, engine, probe, video};
 use make::Made;
 
+/// Nice value of what can wait: still enough for sound to keep up with the pictures beside it.
+const BEHIND: i32 = 5;
+
 /// Plans `source`: init segments, stills and the plan are put in place. A source of one span is
 /// encoded at once, sound and picture side by side, and begun while its stills are still being made;
 /// its segments leave after the plan, which `planned` hears of when it is in place. Files with subtitles
@@ -88,11 +91,23 @@ fn encode_all(plan: &Plan, source: &Source, outbox: &Outbox) -> Result<(), Engin
     thread::scope(|scope| {
         let sound = scope.spawn(|| match plan.source.audio.as_slice() {
             [] => Ok(()),
-            _ => audio::encode(plan, source, outbox),
+            _ => {
+                step_back();
+                audio::encode(plan, source, outbox)
+            }
         });
         let picture = video::encode(plan, source, 0..plan.grid.chunks(), outbox);
         picture.and(ended(sound, "the audio thread panicked"))
     })
+}
+
+/// Puts this thread and those it starts behind the others: sound is quickly made, and what its threads
+/// do in the gaps that the pictures leave costs no time at all. A system that refuses
+/// loses that alone.
+fn step_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, BEHIND) {
+        eprintln!("sound is made at the same priority as the pictures: {error}");
+    }
 }
 
 /// One span of a plan.

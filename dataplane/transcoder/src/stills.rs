@@ -47,17 +47,23 @@ pub fn make(source: &Source, facts: &VideoFacts, size: (u32, u32)) -> Result<Mad
     let mut keys = KeyPictures::open(source, facts)?;
     let milliseconds = facts.duration_milliseconds().max(1);
     let poster_size = at_height(size, size.1.min(POSTER_HEIGHT));
-    let poster = keys.at(milliseconds * POSTER_PERCENT / 100)?;
-    let poster = jpeg(&scaled(&poster, poster_size, facts)?)?;
+    let poster = keys.seek(milliseconds * POSTER_PERCENT / 100)?;
+    let poster = jpeg(&scaled(&keys.decode(&poster)?, poster_size, facts)?)?;
 
     let tiles = tiles(milliseconds, size);
     let sheet_size = (tiles.columns * tiles.width, tiles.rows() * tiles.height);
     let mut sheet = Sheet::new(sheet_size);
+    let mut last: Option<(Option<i64>, ff::frame::Video)> = None;
     for number in 0..tiles.count {
         let at = u64::from(number) * u64::from(tiles.milliseconds);
-        let picture = keys.at(at)?;
-        let tile = scaled(&picture, (tiles.width, tiles.height), facts)?;
+        let key = keys.seek(at)?;
+        let tile = match last.take() {
+            // Many tiles lie between two key frames: what the last one shows is this one, too.
+            Some((of, tile)) if of.is_some() && of == key.pts() => tile,
+            _ => scaled(&keys.decode(&key)?, (tiles.width, tiles.height), facts)?,
+        };
         sheet.place(&tile, tiles.corner(number));
+        last = Some((key.pts(), tile));
     }
     let storyboard = jpeg(&sheet.0)?;
     let plan = Stills {
@@ -137,17 +143,21 @@ impl<'a> KeyPictures<'a> {
         })
     }
 
-    /// The key frame at or before a time from the first picture, as it is to be shown.
-    fn at(&mut self, milliseconds: u64) -> Result<ff::frame::Video, EngineError> {
+    /// The packet of the key frame at or before a time from the first picture.
+    fn seek(&mut self, milliseconds: u64) -> Result<ff::Packet, EngineError> {
         let base = self.facts.time_base;
         let ticks =
             i128::from(milliseconds) * i128::from(base.den) / (1_000 * i128::from(base.num.max(1)));
         let first = self.facts.pts.first().copied().unwrap_or(0);
         let pts = first.saturating_add(i64::try_from(ticks).unwrap_or(i64::MAX));
-        let packet = seek_to_key(&mut self.input, self.facts.stream as usize, pts)?;
+        seek_to_key(&mut self.input, self.facts.stream as usize, pts)
+    }
+
+    /// A key frame as it is to be shown.
+    fn decode(&mut self, packet: &ff::Packet) -> Result<ff::frame::Video, EngineError> {
         self.decoder.flush();
         self.decoder
-            .send_packet(&packet)
+            .send_packet(packet)
             .of_source("decode a key frame")?;
         self.decoder.send_eof().of_source("decode a key frame")?;
         let mut picture = ff::frame::Video::empty();

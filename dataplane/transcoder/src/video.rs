@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use ffmpeg_next as ff;
-use streamgate_contract::plan::{Grid, Plan, VideoFacts};
+use streamgate_contract::plan::{Grid, Plan, TrackPlan, VideoFacts};
 
 use crate::decode::Pictures;
 use crate::encode::VideoSettings;
@@ -69,17 +69,17 @@ fn rungs<'a>(
     chunks: &Range<u32>,
     outbox: &'a Outbox,
 ) -> Result<Vec<Rung<'a>>, EngineError> {
-    let mut rungs = Vec::new();
-    for track in &plan.tracks {
-        if let Some(settings) = VideoSettings::of(plan, track) {
-            let open = |chunk: &u32| {
-                grid::chunk_segments(&plan.grid, *chunk).any(|n| !outbox.has(&track.id, n))
-            };
-            let todo = chunks.clone().filter(open).collect();
-            rungs.push(Rung::new(plan, track, settings, todo, outbox)?);
-        }
-    }
-    Ok(rungs)
+    let settings = |track| Some((track, VideoSettings::of(plan, track)?));
+    let tracks: Vec<_> = plan.tracks.iter().filter_map(settings).collect();
+    let many = tracks.len() as u32;
+    let rung = |(nth, (track, settings)): (u32, (&'a TrackPlan, VideoSettings))| {
+        let open = |chunk: &u32| {
+            grid::chunk_segments(&plan.grid, *chunk).any(|n| !outbox.has(&track.id, n))
+        };
+        let todo = chunks.clone().filter(open).collect();
+        Rung::new(plan, track, settings, todo, (outbox, (nth, many)))
+    };
+    (0..many).zip(tracks).map(rung).collect()
 }
 
 /// The pictures of a plan that has some.

@@ -98,6 +98,8 @@ enum Mode {
     Hiding,
     /// It shows others' tokens as the viewer's.
     Inventing,
+    /// It does so before a slot is final, to whoever asks for that.
+    Hasty,
     /// It is this many slots behind.
     Behind(u64),
     /// It says it is far ahead.
@@ -132,6 +134,12 @@ async fn answer(State(inner): State<Arc<Before>>, Json(mut asked): Json<Value>) 
         Mode::Silent => std::future::pending().await,
         Mode::Inventing if method == "getTokenAccountsByOwner" => {
             asked["params"][0] = super::node::address(HOLDER).into();
+        }
+        Mode::Hasty if method == "getTokenAccountsByOwner" => {
+            let how = asked["params"].as_array().unwrap().last().unwrap();
+            if how["commitment"] != "finalized" {
+                asked["params"][0] = super::node::address(HOLDER).into();
+            }
         }
         _ => {}
     }
@@ -238,6 +246,22 @@ async fn without_a_quorum_the_next_endpoint_takes_over_and_nothing_shows_address
         assert_eq!(error.reason(), "ChainUnavailable");
         assert!(!format!("{error:?}").contains("secret-key"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_final_is_not_asked_for_unless_the_gate_says_so() {
+    let node = Node::start().await;
+    let mint = node.mint(HOLDER, 5, 0).await;
+    let (_, url) = before(&node, Mode::Hasty).await;
+    let check = check("splToken", json!({"mint": mint}));
+    let (solana, _) = clusters(settings(&[&url], 1));
+    assert!(!solana.read(key(STRANGER), &check).await.unwrap().holds);
+    let mut hasty = settings(&[&url], 1);
+    hasty.commitment = config::Commitment::Confirmed;
+    let (solana, _) = clusters(hasty);
+    // Another's account, though the endpoint says it is the stranger's.
+    let error = solana.read(key(STRANGER), &check).await.unwrap_err();
+    assert_eq!(error.reason(), "ChainUnavailable");
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ async fn nobody_comes_in_by_the_side_door(world: &World, folder: &str) {
         (
             Role::Auth,
             "/internal/v1/roles/entitle",
-            token(Role::Auth, "gate-monitor"),
+            token(Role::Auth, "gate-auth"),
             403,
             "RoleNotAllowed",
         ),

@@ -30,8 +30,10 @@ async fn every_role_answers_behind_one_address() {
     for (method, path, reason) in [
         ("GET", "/api/v1/auth/profile", "SignInRequired"),
         ("GET", "/api/v1/cache", "SignInRequired"),
-        ("POST", "/api/v1/contents", "SignInRequired"),
+        ("DELETE", "/api/v1/contents/film", "SignInRequired"),
         ("PUT", "/api/v1/files", "SignInRequired"),
+        ("GET", "/api/v1/jobs", "SignInRequired"),
+        ("GET", "/api/v1/monitor/overview", "SignInRequired"),
         ("GET", "/v/forged/master.m3u8", "EpochStale"),
         ("GET", "/api/v1/nowhere", "NoSuchRoute"),
         ("GET", "/internal/v1/assignment", "NoSuchRoute"),

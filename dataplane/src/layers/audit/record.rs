@@ -131,6 +131,8 @@ mod tests {
         assert_eq!(kind(Scope::Role(Role::Upload), "DELETE"), EventKind::Delete);
         assert_eq!(kind(Scope::Role(Role::Cache), "PUT"), EventKind::Cache);
         assert_eq!(kind(Scope::Jobs, "POST"), EventKind::Job);
+        assert_eq!(kind(Scope::Role(Role::Worker), "POST"), EventKind::Job);
+        assert_eq!(kind(Scope::Role(Role::Metadata), "PATCH"), EventKind::Write);
         assert_eq!(
             resource("/v/{handle}/{file}", "/v/SECRET/master.m3u8"),
             "/v/{handle}/{file}"

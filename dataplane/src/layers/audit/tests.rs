@@ -161,7 +161,15 @@ async fn changes_refusals_and_limit_hits_are_on_disk_before_the_answer_and_hold_
         records[1].actor.wallet,
         Some(pseudonyms.wallet(&Wallet::of_key([1; 20])))
     );
-    assert_eq!(records[1].resource, content);
+    assert_eq!(
+        (&*records[1].action, &*records[1].resource),
+        ("DELETE", content)
+    );
+    for (place, record) in records.iter().enumerate() {
+        assert!(record.time.parse::<jiff::Timestamp>().is_ok(), "{record:?}");
+        let same = records.iter().position(|other| other.id == record.id);
+        assert!(record.id.len() == 32 && same == Some(place), "{record:?}");
+    }
     assert_eq!(records[2].actor.wallet, None);
     assert_eq!(records[2].result.reason.as_deref(), Some("InvalidSession"));
 }

@@ -56,6 +56,13 @@ fn allowed() -> Result<Rules, Error> {
         libc::SYS_prctl,
         vec![prctl(libc::PR_SET_NAME)?, prctl(libc::PR_SET_VMA)?],
     );
+    // A thread may step back behind the others.
+    let own =
+        |argument| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 0);
+    rules.insert(
+        libc::SYS_setpriority,
+        vec![SeccompRule::new(vec![own(0)?, own(1)?])?],
+    );
     // Limits may be asked for, not set.
     rules.insert(
         libc::SYS_prlimit64,

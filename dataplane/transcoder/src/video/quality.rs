@@ -1,8 +1,8 @@
-//! How near a rung's pictures come to what its encoder was given. Of each chunk the first pictures of one
-//! group are decoded again and two of them compared: less than a hundredth of the work, and no more
-//! than two pictures are held for it. What goes wrong here is left out of the report and fails nothing.
+//! How near a rung's pictures come to what its encoder was given. Rungs take turns, a chunk each: the
+//! first pictures of one group are decoded again and one of them compared: less than a hundredth of the
+//! work. What goes wrong here is left out of the report and fails nothing.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ffmpeg_next as ff;
@@ -10,93 +10,102 @@ use streamgate_contract::quality::{Nearness, PARTS};
 
 use crate::encode::{Encoded, VideoEncoder};
 
-/// Places in the group of the pictures that are compared.
-const COMPARED: [u64; 2] = [3, 7];
+/// Place in the group of the picture that is compared: one between key frames, as most are.
+const COMPARED: u64 = 3;
 /// Side of a block of structural similarity and steps between blocks, in pixels.
 const BLOCK: usize = 8;
-const STEP: usize = 4;
+const STEP: usize = 8;
 /// Constants of structural similarity for eight bits.
 const C1: f64 = 6.5025;
 const C2: f64 = 58.5225;
 
 type Picture = Arc<ff::frame::Video>;
 
-/// The pictures of a chunk that are looked at.
+/// The picture of a chunk that is looked at.
 pub(super) struct Spot {
-    decoder: Option<ff::decoder::Video>,
-    /// First picture of the group and of the next one, by number within the run.
-    group: std::ops::Range<i64>,
-    wanted: BTreeMap<i64, Option<Picture>>,
-    nearness: Nearness,
+    /// Numbers within the run of the pictures of its group up to itself, the last.
+    group: Range<i64>,
+    /// What the encoder was given.
+    given: Option<Picture>,
+    /// What the encoder made of the group so far; no more is taken once it is compared.
+    packets: Vec<ff::Packet>,
+    compared: Option<Nearness>,
 }
 
 impl Spot {
     /// Of a run of `frames` pictures in groups of `gop_frames`; `nth` chooses the group.
-    pub(super) fn new(encoder: &VideoEncoder, frames: u64, gop_frames: u32, nth: u32) -> Self {
+    pub(super) fn new(frames: u64, gop_frames: u32, nth: u32) -> Self {
         let group = group(frames, gop_frames, nth);
-        let wanted = COMPARED.map(|place| group.start + place);
-        let wanted = wanted.into_iter().filter(|number| group.contains(number));
+        let end = (group.start + COMPARED + 1).min(group.end);
         let signed = |number| i64::try_from(number).unwrap_or(i64::MAX);
         Self {
-            decoder: encoder.decoder().ok(),
-            wanted: wanted.map(|number| (signed(number), None)).collect(),
-            group: signed(group.start)..signed(group.end),
-            nearness: Nearness::default(),
+            group: signed(group.start)..signed(end),
+            given: None,
+            packets: Vec::new(),
+            compared: None,
         }
     }
 
     /// A picture goes to the encoder.
     pub(super) fn given(&mut self, picture: &Picture) {
-        let number = picture.pts().unwrap_or(-1);
-        if let Some(wanted) = self.wanted.get_mut(&number) {
-            *wanted = Some(picture.clone());
+        if picture.pts() == Some(self.group.end - 1) {
+            self.given = Some(picture.clone());
         }
     }
 
-    /// A picture comes out of the encoder.
-    pub(super) fn made(&mut self, encoded: &Encoded) {
-        if self.wanted.is_empty() || !self.group.contains(&encoded.number) {
+    /// A picture comes out of the encoder, in decode order.
+    pub(super) fn made(&mut self, encoder: &VideoEncoder, encoded: &Encoded) {
+        if self.compared.is_some() || encoded.number < self.group.start {
             return;
         }
         let mut packet = ff::Packet::copy(&encoded.data);
         packet.set_pts(Some(encoded.number));
-        let sent = self.decoder.as_mut().map(|d| d.send_packet(&packet));
-        match sent {
-            Some(Ok(())) => self.compare(),
-            _ => self.end(),
+        self.packets.push(packet);
+        let shown = self.packets.iter().filter_map(ff::Packet::pts);
+        if shown.filter(|n| self.group.contains(n)).count() == self.group.clone().count() {
+            let packets = std::mem::take(&mut self.packets);
+            self.compared = Some(self.compare(encoder, &packets).unwrap_or_default());
+            self.given = None;
         }
     }
 
     /// What was compared; no picture follows.
-    pub(super) fn finish(mut self) -> Nearness {
-        if !self.wanted.is_empty() && self.decoder.as_mut().is_some_and(|d| d.send_eof().is_ok()) {
-            self.compare();
-        }
-        self.nearness
+    pub(super) fn finish(self) -> Nearness {
+        self.compared.unwrap_or_default()
     }
 
-    fn compare(&mut self) {
+    /// Decodes what was made of the group and holds the last of it against what was given.
+    fn compare(&self, encoder: &VideoEncoder, packets: &[ff::Packet]) -> Option<Nearness> {
+        let given = self.given.as_ref()?;
+        let mut decoder = encoder.decoder().ok()?;
         let mut shown = ff::frame::Video::empty();
-        while let Some(Ok(())) = self.decoder.as_mut().map(|d| d.receive_frame(&mut shown)) {
-            let number = shown.pts().unwrap_or(-1);
-            if let Some(given) = self.wanted.remove(&number).flatten() {
-                self.nearness = self.nearness.and(nearness(&given, &shown));
+        let mut take = |decoder: &mut ff::decoder::Video| {
+            while decoder.receive_frame(&mut shown).is_ok() {
+                if shown.pts() == given.pts() {
+                    return Some(nearness(given, &shown));
+                }
+            }
+            None
+        };
+        for packet in packets {
+            decoder.send_packet(packet).ok()?;
+            if let Some(near) = take(&mut decoder) {
+                return Some(near);
             }
         }
-        if self.wanted.is_empty() {
-            self.end();
-        }
-    }
-
-    /// Holds nothing any more.
-    fn end(&mut self) {
-        self.decoder = None;
-        self.wanted.clear();
+        decoder.send_eof().ok()?;
+        take(&mut decoder)
     }
 }
 
+/// Is it rung `rung`'s turn in this chunk? Each rung has its turn where there are as many chunks.
+pub(super) fn looks((rung, rungs): (u32, u32), (chunk, chunks): (u32, u32)) -> bool {
+    let turns = rungs.min(chunks).max(1);
+    rung % turns == chunk % turns
+}
+
 /// Numbers of the pictures of one group of a run.
-fn group(frames: u64, gop_frames: u32, nth: u32) -> std::ops::Range<u64> {
+fn group(frames: u64, gop_frames: u32, nth: u32) -> Range<u64> {
     let gop = u64::from(gop_frames.max(1));
     let start = u64::from(nth) % frames.div_ceil(gop).max(1) * gop;
     start..(start + gop).min(frames)
@@ -193,6 +202,18 @@ mod tests {
         assert_eq!(group(120, 50, 2), 100..120);
         assert_eq!(group(3, 50, 7), 0..3);
         assert_eq!(group(0, 0, 1), 0..0);
+    }
+
+    #[test]
+    fn every_rung_has_a_turn_and_few_have_it_at_once() {
+        let at = |chunk, chunks| {
+            (0..5)
+                .filter(|rung| looks((*rung, 5), (chunk, chunks)))
+                .count()
+        };
+        assert_eq!((0..10).map(|chunk| at(chunk, 10)).max(), Some(1));
+        assert_eq!(at(0, 1), 5);
+        assert_eq!((0..3).map(|chunk| at(chunk, 3)).sum::<usize>(), 5);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use streamgate_contract::job_files::Event;
 use streamgate_contract::plan::{Plan, TrackPlan, VideoFacts};
 use streamgate_contract::quality::{Nearness, TrackQuality};
 
-use super::quality::Spot;
+use super::quality::{self, Spot};
 use super::{Work, facts};
 use crate::encode::{Encoded, VideoEncoder, VideoSettings};
 use crate::error::EngineError;
@@ -29,6 +29,8 @@ pub(super) struct Rung<'a> {
     /// Chunks to encode, ascending.
     pub(super) todo: Vec<u32>,
     outbox: &'a Outbox,
+    /// Which of the rungs it is, and how many there are.
+    place: (u32, u32),
     timeline: Timeline,
 }
 
@@ -39,7 +41,14 @@ struct Run {
     frames: Range<u64>,
     segment: u32,
     pictures: Vec<Encoded>,
-    spot: Spot,
+    spot: Option<Spot>,
+}
+
+impl Run {
+    /// How near what was compared comes.
+    fn nearness(self) -> Nearness {
+        self.spot.map(Spot::finish).unwrap_or_default()
+    }
 }
 
 impl<'a> Rung<'a> {
@@ -48,7 +57,7 @@ impl<'a> Rung<'a> {
         track: &'a TrackPlan,
         settings: VideoSettings,
         todo: Vec<u32>,
-        outbox: &'a Outbox,
+        (outbox, place): (&'a Outbox, (u32, u32)),
     ) -> Result<Self, EngineError> {
         let video = facts(plan)?;
         Ok(Self {
@@ -58,6 +67,7 @@ impl<'a> Rung<'a> {
             settings,
             todo,
             outbox,
+            place,
             timeline: timeline(video)
                 .ok_or_else(|| EngineError::Settings("the plan's times do not rise".into()))?,
         })
@@ -85,10 +95,7 @@ impl<'a> Rung<'a> {
                 .map_err(|e| e.in_chunk(chunk))?;
             if number + 1 == current.frames.end {
                 self.close(current).map_err(|e| e.in_chunk(chunk))?;
-                quality = quality.and(
-                    run.take()
-                        .map_or(Nearness::default(), |run| run.spot.finish()),
-                );
+                quality = quality.and(run.take().map(Run::nearness).unwrap_or_default());
             }
         }
         self.report(quality)
@@ -112,8 +119,9 @@ impl<'a> Rung<'a> {
         self.check_init(&encoder).map_err(|e| e.in_chunk(chunk))?;
         let frames = grid::chunk(grid, self.video.frames, chunk);
         let length = frames.end - frames.start;
+        let looks = quality::looks(self.place, (chunk, grid.chunks()));
         Ok(Run {
-            spot: Spot::new(&encoder, length, grid.gop_frames, chunk),
+            spot: looks.then(|| Spot::new(length, grid.gop_frames, chunk)),
             encoder,
             chunk,
             frames,
@@ -138,7 +146,9 @@ impl<'a> Rung<'a> {
         run: &mut Run,
         picture: &Arc<ffmpeg_next::frame::Video>,
     ) -> Result<(), EngineError> {
-        run.spot.given(picture);
+        if let Some(spot) = &mut run.spot {
+            spot.given(picture);
+        }
         run.encoder.send(picture)?;
         self.outbox.encoded(1);
         self.drain(run)
@@ -158,7 +168,9 @@ impl<'a> Rung<'a> {
 
     fn drain(&self, run: &mut Run) -> Result<(), EngineError> {
         while let Some(encoded) = run.encoder.receive()? {
-            run.spot.made(&encoded);
+            if let Some(spot) = &mut run.spot {
+                spot.made(&run.encoder, &encoded);
+            }
             run.pictures.push(encoded);
             let frames = grid::segment(&self.plan.grid, self.video.frames, run.segment);
             if run.pictures.len() as u64 == frames.end - frames.start {

@@ -4,16 +4,33 @@ use std::path::Path;
 use std::process::Command;
 
 use streamgate_contract::job_files::{Event, Order};
-use streamgate_contract::plan::Media;
+use streamgate_contract::plan::{Media, Plan};
 use streamgate_contract::quality::TrackQuality;
 use streamgate_contract::renditions::{GridSettings, Rendition, VideoCodec};
 
 use crate::judge::joined;
 use crate::pod::{footage, plan_order, run};
 
-/// Mean squared error of brightness of the two pictures that the engine compares, by FFmpeg.
-fn judged(source: &Path, made: &Path, (width, height): (u32, u32)) -> f64 {
-    let same = "select='eq(n,3)+eq(n,7)',settb=1/1000,setpts=N";
+/// Pictures that the engine compares of the rung in this place: one of each chunk in which it has its
+/// turn, the fourth of a group that changes with the chunk.
+fn compared(plan: &Plan, (rung, rungs): (u32, u32)) -> Vec<u64> {
+    let grid = &plan.grid;
+    let turns = rungs.min(grid.chunks());
+    let frames = u64::from(grid.segment_frames * grid.segments_per_chunk);
+    let all = plan.source.video.as_ref().unwrap().frames;
+    let mine = (0..grid.chunks()).filter(|chunk| chunk % turns == rung % turns);
+    let picture = |chunk: u32| {
+        let start = u64::from(chunk) * frames;
+        let groups = (all - start).min(frames).div_ceil(grid.gop_frames.into());
+        start + u64::from(chunk) % groups * u64::from(grid.gop_frames) + 3
+    };
+    mine.map(picture).collect()
+}
+
+/// Mean squared error of brightness of these pictures, by FFmpeg.
+fn judged(source: &Path, made: &Path, (width, height): (u32, u32), pictures: &[u64]) -> f64 {
+    let chosen: Vec<String> = pictures.iter().map(|n| format!("eq(n,{n})")).collect();
+    let same = format!("select='{}',settb=1/1000,setpts=N", chosen.join("+"));
     let scale = format!("scale={width}:{height}:flags=bicubic+accurate_rnd");
     let graph = format!("[0:v]{scale},{same}[a];[1:v]{same}[b];[a][b]psnr=stats_file=-");
     let output = Command::new("ffmpeg")
@@ -30,11 +47,11 @@ fn judged(source: &Path, made: &Path, (width, height): (u32, u32)) -> f64 {
     let errors: Vec<f64> = errors.map(|n| n.parse().unwrap()).collect();
     assert_eq!(
         errors.len(),
-        2,
+        pictures.len(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    errors.iter().sum::<f64>() / 2.0
+    errors.iter().sum::<f64>() / errors.len() as f64
 }
 
 #[test]
@@ -54,15 +71,17 @@ fn every_rung_is_compared_in_every_codec() {
     });
     let told: Vec<&TrackQuality> = told.collect();
     assert_eq!(told.len(), VideoCodec::ALL.len());
-    for track in &made.plan().tracks {
+    let plan = made.plan();
+    for (track, rung) in plan.tracks.iter().zip(0..) {
         let Media::Video { width, height, .. } = track.media else {
             continue;
         };
         let of_track = told.iter().find(|quality| quality.track == track.id);
         let nearness = of_track.unwrap().nearness;
-        assert_eq!(nearness.pictures, 2, "{}", track.id);
+        let pictures = compared(&plan, (rung, VideoCodec::ALL.len() as u32));
+        assert_eq!(nearness.pictures, pictures.len() as u64, "{}", track.id);
         let file = joined(track, &made.files);
-        let error = judged(&source, file.path(), (width, height));
+        let error = judged(&source, file.path(), (width, height), &pictures);
         let judged = 10.0 * (255.0_f64.powi(2) / error).log10();
         let (said, ssim) = (nearness.psnr().unwrap(), nearness.ssim().unwrap());
         assert!((said - judged).abs() < 0.5, "{} {said} {judged}", track.id);

@@ -136,6 +136,7 @@ mod tests {
             "metadata",
             "cache",
             "monitor",
+            "worker",
         ];
         assert_eq!(open(Role::Auth), [everybody(ADMIN), inside(&asking)]);
         let worker = [everybody(ADMIN), inside(&["gateway", JOB])];

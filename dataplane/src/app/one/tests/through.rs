@@ -146,7 +146,7 @@ async fn the_worker_knows_who_asks(world: &World, token: &str) {
     let (status, profiles) = world.ask(asked.bearer_auth(token)).await;
     assert_eq!(
         (status, &profiles["profiles"][0]["name"]),
-        (200, &json!("av1"))
+        (200, &json!("auto"))
     );
     let (status, problem) = world
         .ask(world.request(Method::GET, "/api/v1/schedules"))

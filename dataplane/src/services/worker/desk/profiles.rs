@@ -1,7 +1,7 @@
 //! Profiles that a job may ask for by name.
 
 use streamgate_contract::profiles::{self, Profile};
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 
 use super::Desk;
 
@@ -14,6 +14,8 @@ pub struct Offer {
     pub built_in: bool,
     /// Ladder, tallest first.
     pub renditions: Vec<Rendition>,
+    /// Whether the ladder is made as it is said or fitted to the source.
+    pub ladder: Ladder,
     /// Audio.
     pub audio: AudioSettings,
     /// Grid.
@@ -42,6 +44,7 @@ impl Desk {
             renditions: profile
                 .renditions
                 .unwrap_or_else(|| gate.renditions.clone()),
+            ladder: profile.ladder.unwrap_or(gate.ladder),
             audio: profile.audio.unwrap_or_else(|| gate.audio.clone()),
             grid: profile.grid.unwrap_or_else(|| gate.grid.clone()),
         }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use streamgate_contract::encryption::EncryptionSettings;
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use streamgate_contract::{ContentId, UploadId};
 use streamgate_crds::TranscodeJobSpec;
 
@@ -37,6 +37,10 @@ pub struct NewJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>, min_items = 1, max_items = 12)]
     pub renditions: Option<Vec<Rendition>>,
+    /// `Fixed` makes every rung, `Auto` those that are worth their bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(Fixed|Auto)$")]
+    pub ladder: Option<Ladder>,
     /// Audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -149,6 +153,7 @@ impl Desk {
         let spec = TranscodeJobSpec {
             profile: new.profile.clone(),
             renditions: new.renditions.clone(),
+            ladder: new.ladder,
             audio: new.audio.clone(),
             grid: new.grid.clone(),
             encryption: new.encryption.clone(),

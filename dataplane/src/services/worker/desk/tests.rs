@@ -325,10 +325,11 @@ async fn profiles_say_what_they_stand_for() {
         .iter()
         .map(|p| p["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["av1", "hevc", "mobile", "standard", "vp9"]);
-    assert_eq!(profiles[0]["renditions"][0]["codec"], "AV1");
-    assert_eq!(profiles[0]["audio"]["codec"], "Opus");
-    assert_eq!(profiles[2]["builtIn"], true);
+    assert_eq!(names, ["auto", "av1", "hevc", "mobile", "standard", "vp9"]);
+    assert_eq!(profiles[0]["ladder"], "Auto");
+    assert_eq!(profiles[1]["renditions"][0]["codec"], "AV1");
+    assert_eq!(profiles[1]["audio"]["codec"], "Opus");
+    assert_eq!(profiles[3]["builtIn"], true);
     let unknown = stage.ask(Method::GET, "/profiles", None, None, &[]).await;
     assert_eq!(unknown.status, 401);
 }

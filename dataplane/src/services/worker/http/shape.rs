@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use streamgate_contract::renditions::{AudioSettings, GridSettings, Rendition};
+use streamgate_contract::renditions::{AudioSettings, GridSettings, Ladder, Rendition};
 use streamgate_crds::transcode_job::{Asked, Phase};
 use utoipa::ToSchema;
 
@@ -239,6 +239,9 @@ pub struct Settings {
     /// Ladder, tallest first.
     #[schema(value_type = Vec<Object>)]
     renditions: Vec<Rendition>,
+    /// `Fixed` makes every rung, `Auto` those that are worth their bits.
+    #[schema(value_type = String)]
+    ladder: Ladder,
     /// Audio.
     #[schema(value_type = Object)]
     audio: AudioSettings,
@@ -274,6 +277,7 @@ impl From<Vec<Offer>> for Profiles {
     fn from(offers: Vec<Offer>) -> Self {
         let mut default = Settings {
             renditions: Vec::new(),
+            ladder: Ladder::default(),
             audio: AudioSettings::default(),
             grid: GridSettings::default(),
         };
@@ -281,6 +285,7 @@ impl From<Vec<Offer>> for Profiles {
         for offer in offers {
             let settings = Settings {
                 renditions: offer.renditions,
+                ladder: offer.ladder,
                 audio: offer.audio,
                 grid: offer.grid,
             };

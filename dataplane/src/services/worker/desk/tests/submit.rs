@@ -59,7 +59,8 @@ async fn a_creator_submits_uploads_and_contents_of_their_own() {
         (found.status, &found.body["id"]),
         (200, &of_upload.body["id"])
     );
-    let body = json!({"content": "c-u1", "profile": "hevc", "encryption": {"scheme": "cbcs"},
+    let body = json!({"content": "c-u1", "profile": "hevc", "ladder": "Auto",
+        "encryption": {"scheme": "cbcs"},
         "renditions": [{"height": 480, "maxKbps": 900, "codec": "HEVC"}]});
     let again = submit(&stage, &stage.owner, None, body).await;
     assert_eq!(
@@ -75,7 +76,7 @@ async fn a_creator_submits_uploads_and_contents_of_their_own() {
         .unwrap();
     assert_eq!(job.spec.renditions.as_ref().unwrap()[0].height, 480);
     assert_eq!(job.spec.stream_gate_ref.name, "gate");
-    assert!(job.spec.encryption.is_some());
+    assert!(job.spec.encryption.is_some() && job.spec.ladder.is_some());
 }
 
 #[tokio::test]
