@@ -2,7 +2,7 @@
 
 use streamgate_contract::config::Transcode;
 use streamgate_contract::encryption::{ContentKey, EncryptionSettings, Hex16, Protection};
-use streamgate_contract::job_api::{ARRIVAL_SECONDS, Assignment, Object, SourceAccess, SourcePart};
+use streamgate_contract::job_api::{Assignment, Object, SourceAccess, SourcePart};
 use streamgate_contract::job_files::{Order, SegmentName};
 use streamgate_contract::names::Step;
 use streamgate_contract::plan::PlanRequest;

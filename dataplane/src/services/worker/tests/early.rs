@@ -55,7 +55,8 @@ async fn arrive(world: &World, id: &str, number: u32, bytes: &[u8]) {
         bytes: bytes.len() as u64,
         crc32c: None,
     };
-    let added = world.catalog.add_parts(&id, &place, &[part]);
+    let parts = [part];
+    let added = world.catalog.add_parts(&id, &place, &parts);
     added.await.unwrap();
 }
 
