@@ -155,8 +155,8 @@ impl Problem {
     }
 }
 
-/// Media type of a problem.
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// Media type of a problem (RFC 9457).
+pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 impl Problem {
     /// The members of its JSON object.

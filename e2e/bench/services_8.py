@@ -1,9 +1,11 @@
 """The API under schemathesis, every check, stateful, against the program itself; and refusals that no handler
 makes, each of which must be a problem of RFC 9457."""
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,12 +13,16 @@ import sys
 from bench import serving
 from world.evm import CHAIN_ID, Chain
 from world.gate import Gate
+from world.kube import kubectl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMATHESIS = ROOT / "target/tools/schemathesis/bin/schemathesis"
+CLUSTER = ROOT / "target/tools/bin/cluster"
 HOOKS = "bench.schemathesis_hooks"
 SETTINGS = pathlib.Path(__file__).resolve().parent / "schemathesis.toml"
 EXAMPLES = 40
+# All that it says; the claim shows the end of it.
+WHOLE = ROOT / "target/bench/services-8/whole.txt"
 
 # What callers send that is wrong, and the status it must be refused with.
 RAW = {
@@ -36,8 +42,8 @@ RAW = {
 
 def main():
     serving.build()
-    with serving.folder() as folder:
-        gate = prepare(folder)
+    with serving.folder() as folder, control_plane(folder / "plane") as kubeconfig:
+        gate = prepare(folder, kubeconfig)
         chain = Chain("127.0.0.1", serving.free_port())
         chain.up()
         try:
@@ -55,15 +61,27 @@ def main():
     return 0 if clean and not wrong else 1
 
 
-def prepare(folder):
-    """A gate's folder, and a Kubernetes API that nobody listens at."""
+@contextlib.contextmanager
+def control_plane(folder):
+    """A real Kubernetes API with the product's kinds and the namespace of the gate."""
+    cluster = lambda verb: subprocess.run([CLUSTER, "control-plane", verb, "--dir", folder], check=True, capture_output=True, text=True).stdout
+    kubeconfig = pathlib.Path(cluster("up").split()[-1])
+    try:
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+        kubectl("apply", "--server-side", "-f", ROOT / "crds/yaml")
+        kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+        yield kubeconfig
+    finally:
+        cluster("down")
+
+
+def prepare(folder, kubeconfig):
+    """A gate's folder."""
     gate = folder / "gate"
     subprocess.run([serving.LOAD, "seed", gate], check=True, stdout=subprocess.DEVNULL)
-    nowhere = {"server": "http://127.0.0.1:9"}
-    (gate / "kubeconfig").write_text(json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "none",
-        "clusters": [{"name": "none", "cluster": nowhere}], "users": [{"name": "none", "user": {}}],
-        "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}]}))
+    shutil.copy(kubeconfig, gate / "kubeconfig")
+    namespace = json.loads((gate / "config.yaml").read_text())["gate"]["namespace"]
+    kubectl("create", "namespace", namespace, check=False)
     return gate
 
 
@@ -115,10 +133,12 @@ def fuzz(server, tokens):
                "--checks", "all", "--max-examples", str(EXAMPLES),
                "--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure", "--seed", "1", "--workers", "2",
                "--request-timeout", "20"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | tokens | {"SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT / "e2e")})
+    WHOLE.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=WHOLE.parent, env=os.environ | tokens | {"SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT / "e2e")})
     output = done.stdout
     for name, token in tokens.items():
         output = output.replace(token, name)
+    WHOLE.write_text(output)
     print("\n".join("  " + line for line in output.splitlines()[-160:]))
     counts = re.findall(r"(\d+ (?:generated|passed|failed|unique failures?)[^\n,]*|No issues found[^\n]*)", output)
     return "; ".join(counts[-3:]) or output.strip().splitlines()[-1:], done.returncode == 0

@@ -26,14 +26,33 @@ pub struct Docs;
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PrometheusAnswer {
-    /// success or error.
+    /// success.
     status: String,
     /// What was asked for.
-    #[schema(value_type = Option<Object>)]
-    data: Option<String>,
+    #[schema(value_type = Value)]
+    data: String,
+}
+
+/// A refusal: a problem of RFC 9457 that is an error of Prometheus, too.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PrometheusRefusal {
+    /// Kind of problem.
+    #[schema(format = "uri-reference")]
+    r#type: String,
+    /// Name of the status code.
+    title: String,
+    /// `error`, which Prometheus' clients look for, when the question is wrong; the status code when the
+    /// caller may not ask.
+    #[schema(value_type = Value)]
+    status: String,
+    /// Stable name of the reason.
+    reason: String,
+    /// What was wrong, with line and column where it is in an expression.
+    detail: String,
     /// bad_data, execution or timeout.
     error_type: Option<String>,
-    /// What was wrong, with line and column where it is in an expression.
+    /// The detail again.
     error: Option<String>,
 }
 
@@ -45,13 +64,17 @@ struct PrometheusAnswer {
         ("time" = Option<String>, Query,
             description = "Seconds since 1970 or RFC 3339; now when absent"),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn query() {}
 
 /// The same, with the parameters as a form.
 #[utoipa::path(post, path = "/prometheus/api/v1/query", tag = "prometheus",
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn query_form() {}
 
 /// The values of an expression over a range.
@@ -62,13 +85,17 @@ fn query_form() {}
         ("end" = String, Query, description = "Seconds since 1970 or RFC 3339"),
         ("step" = String, Query, description = "Seconds, or a duration such as 15s"),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn query_range() {}
 
 /// The same, with the parameters as a form.
 #[utoipa::path(post, path = "/prometheus/api/v1/query_range", tag = "prometheus",
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn query_range_form() {}
 
 /// The labels of series.
@@ -76,15 +103,19 @@ fn query_range_form() {}
     params(
         ("match[]" = String, Query, description = "Selector; several are joined"),
         ("start" = Option<String>, Query), ("end" = Option<String>, Query),
-        ("limit" = Option<u64>, Query),
+        ("limit" = Option<i64>, Query, minimum = 0),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn series() {}
 
 /// The same, with the parameters as a form.
 #[utoipa::path(post, path = "/prometheus/api/v1/series", tag = "prometheus",
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn series_form() {}
 
 /// Names of labels.
@@ -92,15 +123,19 @@ fn series_form() {}
     params(
         ("match[]" = Option<String>, Query, description = "Selector; several are joined"),
         ("start" = Option<String>, Query), ("end" = Option<String>, Query),
-        ("limit" = Option<u64>, Query),
+        ("limit" = Option<i64>, Query, minimum = 0),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn labels() {}
 
 /// The same, with the parameters as a form.
 #[utoipa::path(post, path = "/prometheus/api/v1/labels", tag = "prometheus",
-    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = PrometheusAnswer)))]
+    request_body(content = Option<String>, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn labels_form() {}
 
 /// Values of a label.
@@ -109,34 +144,44 @@ fn labels_form() {}
         ("name" = String, Path, pattern = "^[a-zA-Z0-9_]+$"),
         ("match[]" = Option<String>, Query, description = "Selector; several are joined"),
         ("start" = Option<String>, Query), ("end" = Option<String>, Query),
-        ("limit" = Option<u64>, Query),
+        ("limit" = Option<i64>, Query, minimum = 0),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn values() {}
 
 /// Every rule; an AlertPolicy is a group.
 #[utoipa::path(get, path = "/prometheus/api/v1/rules", tag = "prometheus",
     params(
-        ("type" = Option<String>, Query, pattern = "^(alert|record)$"),
+        ("type" = Option<String>, Query, pattern = "^(|alert|record)$"),
         ("rule_name[]" = Option<String>, Query), ("rule_group[]" = Option<String>, Query),
         ("file[]" = Option<String>, Query, description = "namespace/name of an AlertPolicy"),
         ("exclude_alerts" = Option<bool>, Query),
     ),
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn rules() {}
 
 /// Alerts that are pending or fire.
 #[utoipa::path(get, path = "/prometheus/api/v1/alerts", tag = "prometheus",
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn alerts() {}
 
 /// Kind and help of every family of metrics.
 #[utoipa::path(get, path = "/prometheus/api/v1/metadata", tag = "prometheus",
-    params(("metric" = Option<String>, Query), ("limit" = Option<u64>, Query)),
-    responses((status = 200, body = PrometheusAnswer)))]
+    params(("metric" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 0)),
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn metadata() {}
 
 /// Which program answers.
 #[utoipa::path(get, path = "/prometheus/api/v1/status/buildinfo", tag = "prometheus",
-    responses((status = 200, body = PrometheusAnswer)))]
+    responses((status = 200, body = PrometheusAnswer),
+        (status = "default", body = PrometheusRefusal, content_type = "application/problem+json",
+            description = "It is refused")))]
 fn build_info() {}

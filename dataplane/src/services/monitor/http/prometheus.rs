@@ -1,5 +1,6 @@
 //! The HTTP API of Prometheus (v1), as far as the monitor's samples and expressions go: Grafana and
-//! other clients read the monitor as a Prometheus. Answers and refusals have Prometheus' envelope.
+//! other clients read the monitor as a Prometheus. Answers have Prometheus' envelope, and refusals are
+//! problems that have it, too.
 //! Source: Prometheus, "HTTP API".
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use streamgate_crds::alert_expression::{Selector, Unsupported};
 
 use super::admin;
-use crate::error::{Problem, Reason};
+use crate::error::{PROBLEM_JSON, Problem, Reason};
 use crate::layers::authenticate::Caller;
 use crate::ports::scrape::{Labels, METRIC_NAME};
 use crate::services::monitor::Monitor;
@@ -75,13 +76,19 @@ fn placed(text: &str, error: &Unsupported) -> String {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = json!({"status": "error", "errorType": self.kind, "error": self.error});
-        let mut response = (self.status, no_store(), Json(body)).into_response();
         // Layers outside count refusals by their reason.
         let reason = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => "Timeout",
             _ => "InvalidQuery",
         };
+        // A problem of RFC 9457 as everywhere. Prometheus' clients look for `status`: `error`; others pass
+        // over a status that is no number, as the RFC tells them.
+        let body = json!({
+            "type": "about:blank", "title": self.status.canonical_reason(), "reason": reason,
+            "detail": self.error, "status": "error", "errorType": self.kind, "error": self.error,
+        });
+        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
+        let mut response = (self.status, no_store(), kind, body.to_string()).into_response();
         response.extensions_mut().insert(Reason(reason));
         response
     }

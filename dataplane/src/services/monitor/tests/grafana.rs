@@ -56,6 +56,33 @@ async fn the_prometheus_api_is_for_admins() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_a_problem_and_an_error_of_prometheus() {
+    let served = Served::begin().await;
+    for path in ["query", "rules?exclude_alerts=perhaps", "labels?limit=-1"] {
+        let url = format!("{}/prometheus/api/v1/{path}", served.url);
+        let request = reqwest::Client::new().get(url).bearer_auth(&served.admin);
+        let answer = request.send().await.unwrap();
+        let kind = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(
+            (answer.status().as_u16(), kind.as_str()),
+            (400, "application/problem+json")
+        );
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(
+            (&body["status"], &body["errorType"]),
+            (&json!("error"), &json!("bad_data"))
+        );
+        assert_eq!(
+            (&body["detail"], &body["reason"]),
+            (&body["error"], &json!("InvalidQuery"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_query_has_the_value_at_its_time_by_get_and_by_form() {
     let served = served().await;
     let (status, health) = served

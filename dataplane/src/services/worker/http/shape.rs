@@ -253,6 +253,7 @@ pub struct Settings {
 /// A profile.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = EncodingProfile)]
 pub struct Profile {
     /// What a job says to get it.
     name: String,

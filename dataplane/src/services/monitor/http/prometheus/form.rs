@@ -95,17 +95,31 @@ impl Form {
             .ok_or_else(|| Refused::parameter("step", why))
     }
 
+    /// Yes or no; no when it is not said.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn flag(&self, name: &str) -> Result<bool, Refused> {
+        let mut texts = self.all(name);
+        match texts.find(|text| !matches!(*text, "" | "true" | "false")) {
+            Some(_) => Err(Refused::parameter(name, "it must be true or false")),
+            None => Ok(self.all(name).find(|text| !text.is_empty()) == Some("true")),
+        }
+    }
+
     /// A number.
     ///
     /// # Errors
     /// When it is none.
     pub fn number(&self, name: &str) -> Result<Option<usize>, Refused> {
         let text = self.all(name).find(|text| !text.is_empty());
-        let read = |text: &str| text.parse();
-        let why = "it must be a whole number, not negative";
-        text.map(read)
-            .transpose()
-            .map_err(|_| Refused::parameter(name, why))
+        let read = |text: &str| {
+            let number: Option<i64> = text.parse().ok();
+            let number = number.and_then(|number| usize::try_from(number).ok());
+            let why = "it must be a whole number below 2^63, not negative";
+            number.ok_or_else(|| Refused::parameter(name, why))
+        };
+        text.map(read).transpose()
     }
 }
 

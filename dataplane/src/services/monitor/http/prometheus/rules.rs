@@ -33,7 +33,7 @@ pub async fn rules(State(monitor): Service, caller: Caller, form: Form) -> Answe
         rules: form.all("rule_name[]").collect(),
         groups: form.all("rule_group[]").collect(),
         files: form.all("file[]").collect(),
-        alerts: form.one("exclude_alerts") != Some("true"),
+        alerts: !form.flag("exclude_alerts")?,
     };
     let policies = monitor.policies_seen();
     let groups = policies.iter().filter(|_| alerting);
