@@ -154,7 +154,7 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
 }
 
 async fn those_that_run_are_listed_newest_first(catalog: &dyn Catalog) {
-    const LATER: i64 = 1_000_000_000;
+    const LATER: i64 = 4_000_000_000;
     for (id, begun, length) in [
         ("run-1", LATER - 1, Some(10)),
         ("run-2", LATER, Some(10)),
