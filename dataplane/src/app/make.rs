@@ -148,6 +148,7 @@ pub fn upload(
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
         cursor_key: CursorKey::new(cursor_key(key)),
+        read_early: config.transcode.while_uploading,
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.
