@@ -38,6 +38,8 @@ pub mod reason {
     pub const NAMESPACE_NOT_ALLOWED: &str = "NamespaceNotAllowed";
     /// The StreamGate is not ready yet.
     pub const GATE_NOT_READY: &str = "GateNotReady";
+    /// The upload still runs.
+    pub const WAITING_FOR_SOURCE: &str = "WaitingForSource";
     /// Plan is running.
     pub const PLANNING: &str = "Planning";
     /// Encode is running.

@@ -497,6 +497,10 @@ pub struct TranscodeDefaults {
     /// first and leaves out a rung that looks like its neighbours, and those below one that goes
     /// through the lowest rung's cap. Default Fixed.
     pub ladder: Ladder,
+    /// Begin to encode while an upload still runs, if it is an MP4 file with its index in front and no
+    /// longer than one span. Not with a fitted ladder or loudness, which need the whole file. Default
+    /// false.
+    pub while_uploading: bool,
     /// Profiles that TranscodeJobs may name, beside the built-in standard, auto, mobile, hevc, av1
     /// and vp9; one of the same name replaces it. What a profile does not say, the fields here say.
     #[schemars(extend("maxProperties" = 16))]
@@ -522,6 +526,7 @@ impl Default for TranscodeDefaults {
         Self {
             renditions: renditions::standard(),
             ladder: Ladder::Fixed,
+            while_uploading: false,
             profiles: BTreeMap::new(),
             audio: AudioSettings::default(),
             grid: GridSettings::default(),

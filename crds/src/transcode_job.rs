@@ -174,7 +174,7 @@ fn default_backoff_limit_per_index() -> i32 {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    /// A finished upload of the same StreamGate.
+    /// An upload of the same StreamGate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadSource>,
     /// A file of a PersistentVolumeClaim in the TranscodeJob's namespace; mounted read-only.
@@ -182,12 +182,15 @@ pub struct Source {
     pub persistent_volume_claim: Option<ClaimSource>,
 }
 
-/// A finished upload.
+/// An upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadSource {
     /// Id of the upload.
     pub id: UploadId,
+    /// Begin while the upload still runs; else it has to be finished. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub while_uploading: bool,
 }
 
 /// A file of a claim.
@@ -275,6 +278,8 @@ pub enum Phase {
     /// Not begun: waits for its StreamGate or its turn.
     #[default]
     Pending,
+    /// The upload still runs; what has arrived of it is being encoded where its layout allows.
+    WaitingForSource,
     /// The source is probed and cut.
     Planning,
     /// Spans are encoded.

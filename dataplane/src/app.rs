@@ -15,6 +15,7 @@ use self::audit::AuditCommand;
 use crate::adapters::linux_figures::LinuxFigures;
 use crate::adapters::tokio_figures::TokioFigures;
 use crate::courier::{self, CourierArgs, PublishArgs};
+use crate::layers::shed::idle::Idle;
 use crate::ports::figures::Figures;
 
 pub mod all;
@@ -92,7 +93,10 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // Only once: this is where a process begins.
+    let _ = make::IDLE.set(Idle::of(builder.enable_all()));
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };

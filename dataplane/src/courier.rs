@@ -15,21 +15,24 @@ mod send;
 mod source;
 mod worker;
 
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use streamgate_contract::job_api::Assignment;
-use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order, PROTECTION};
+use streamgate_contract::job_api::{Assignment, SourceAccess};
+use streamgate_contract::job_files::{COMMITTED, GIVE_UP, ORDER, Order, PROTECTION, SOURCE};
 use tokio_util::sync::CancellationToken;
 
 use deliver::{Delivery, Taken};
 use expected::Expected;
 use folder::Folder;
 use halt::{Doing, Halt};
-use source::Hashing;
+use plan::Fetched;
+use source::{Arrival, Hashing};
 use worker::Worker;
 
 pub use publish::{PublishArgs, publish};
@@ -109,6 +112,22 @@ fn report(halt: Option<&Halt>) {
     }
 }
 
+/// What a pod's work begins with.
+struct Prepared {
+    assignment: Assignment,
+    /// Bytes of the source and beside it that were fetched.
+    fetched: u64,
+    source: Brought,
+}
+
+/// How much of the source is there.
+enum Brought {
+    /// All that the step reads; of a Plan pod's it may be hashed.
+    Whole(Hashing),
+    /// The rest is still being uploaded.
+    Begun(Arc<File>),
+}
+
 /// What a courier works with.
 struct Courier {
     folder: Folder,
@@ -131,15 +150,20 @@ impl Courier {
             return Ok(());
         }
         let began = Instant::now();
-        let (assignment, fetched, source) = tokio::select! {
+        let Prepared {
+            assignment,
+            fetched,
+            source,
+        } = tokio::select! {
             prepared = self.prepare() => prepared?,
             () = stop.cancelled() => return Ok(()),
         };
         let taken = Taken { began, fetched };
         let mut delivery = Delivery::new(&self.folder, &self.worker, stop, taken);
-        match assignment.order {
+        match &assignment.order {
             Order::Plan { committed, .. } => {
-                let Some(planned) = delivery.plan(committed, source).await? else {
+                let source = self.source(&assignment, source, stop);
+                let Some(planned) = delivery.plan(committed.clone(), source).await? else {
                     return Ok(());
                 };
                 let expected = match planned.plan.encodes_at_once() {
@@ -156,25 +180,56 @@ impl Courier {
                 committed,
                 ..
             } => {
-                let expected = Expected::span(&plan, work);
-                delivery.segments(&plan, &expected, committed).await?;
+                let expected = Expected::span(plan, *work);
+                let committed = committed.clone();
+                delivery.segments(plan, &expected, committed).await?;
             }
         }
         Ok(())
     }
 
+    /// All of the source, hashed. What is still arriving is fetched until it is here or the pod stops.
+    async fn source(
+        &self,
+        assignment: &Assignment,
+        source: Brought,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Halt> {
+        let file = match source {
+            Brought::Whole(hashing) => return Ok(Fetched { bytes: 0, hashing }),
+            Brought::Begun(file) => file,
+        };
+        let arrival = Arrival::new(&self.worker, file.clone()).follow(assignment);
+        match stop.run_until_cancelled(arrival).await.transpose()? {
+            Some(bytes) => Ok(Fetched {
+                bytes,
+                hashing: Hashing::begin(file),
+            }),
+            None => Ok(Fetched {
+                bytes: 0,
+                hashing: Hashing::none(),
+            }),
+        }
+    }
+
     /// Brings source and order, and says how many bytes it fetched. A courier that was started
     /// again finds the order in place and leaves the transcoder alone.
-    async fn prepare(&self) -> Result<(Assignment, u64, Hashing), Halt> {
+    async fn prepare(&self) -> Result<Prepared, Halt> {
         let (assignment, mut fetched) = (self.worker.assignment().await?, 0);
-        let mut hashing = Hashing::none();
-        if !self.folder.has(ORDER) {
+        let mut source = Brought::Whole(Hashing::none());
+        if self.folder.has(ORDER) {
+            self.is_whole(&assignment)?;
+        } else {
             let mounted = self.mounted.as_deref();
-            let (file, bytes) =
-                source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
-            fetched = bytes;
-            if matches!(assignment.order, Order::Plan { .. }) {
-                hashing = Hashing::begin(file);
+            if source::arriving(&assignment.order).is_some() {
+                source = Brought::Begun(source::begin(&self.folder)?);
+            } else {
+                let (file, bytes) =
+                    source::fetch(&assignment, &self.folder, &self.worker, mounted).await?;
+                fetched = bytes;
+                if matches!(assignment.order, Order::Plan { .. }) {
+                    source = Brought::Whole(Hashing::begin(file));
+                }
             }
             fetched += source::subtitles(&assignment.subtitles, &self.folder, mounted)?;
             if let Some(protection) = &assignment.protection {
@@ -185,7 +240,27 @@ impl Courier {
             let order = serde_json::to_vec(&assignment.order).map_err(io::Error::other);
             self.folder.place(ORDER, &order.doing("write the order")?)?;
         }
-        Ok((assignment, fetched, hashing))
+        Ok(Prepared {
+            assignment,
+            fetched,
+            source,
+        })
+    }
+
+    /// Whether the courier before this one had brought all of the source. What it had not cannot be
+    /// added by another: only its own descriptor is sure to be of the file it made.
+    fn is_whole(&self, assignment: &Assignment) -> Result<(), Halt> {
+        let (Order::Plan { .. }, SourceAccess::Parts { parts }) =
+            (&assignment.order, &assignment.source)
+        else {
+            return Ok(());
+        };
+        let here = self.folder.find(SOURCE, u64::MAX)?.map_or(0, |f| f.bytes);
+        let whole = source::arriving(&assignment.order).unwrap_or(source::total(parts));
+        if here < whole {
+            return Err(Halt::Interrupted);
+        }
+        Ok(())
     }
 
     fn give_up(&self, halt: &Halt) -> Result<(), CourierError> {

@@ -23,6 +23,7 @@ use crate::layers::limit::strict::{self, Strict};
 use crate::layers::limit::{By, Limit, Policies};
 use crate::layers::metrics::{Families, Metrics};
 use crate::layers::shed::Shed;
+use crate::layers::shed::idle::Idle;
 use crate::layers::split::Split;
 use crate::layers::trace::Trace;
 use crate::ports::identity::Identities;
@@ -73,13 +74,16 @@ impl Edge {
         limits: &Limits,
         identities: Arc<dyn Identities>,
         audit: Audit,
+        idle: Option<Arc<Idle>>,
         registry: &prometheus::Registry,
     ) -> Result<Self, EdgeError> {
         let after = Duration::from_secs(limits.request_timeout_seconds);
+        let families = Arc::new(Families::new(registry)?);
+        let places = limits.max_concurrent_requests;
         Ok(Self {
-            families: Arc::new(Families::new(registry)?),
             trusted: TrustedProxies::parse(&limits.trusted_proxies)?,
-            shed: Shed::new(limits.max_concurrent_requests, registry)?,
+            shed: Shed::new(places, idle, families.clone(), registry)?,
+            families,
             deadline: Deadline::new(after, LONG),
             policies: Limit::policies(limits, registry)?,
             strict: None,
@@ -150,7 +154,9 @@ impl Edge {
     /// What every request passes first.
     fn outer<S: Serves>(&self, inner: S) -> impl Serves + use<S> {
         ServiceBuilder::new()
-            // First, so that everything later can name the request.
+            // First, so that too much to do is refused before anything is done for it.
+            .layer(self.shed.clone())
+            // Before everything that names the request.
             .layer(Layered(Arrivals))
             // Around everything that may refuse, so that refusals are logged.
             .layer(Layered(Trace))
@@ -159,8 +165,6 @@ impl Edge {
             .layer(Layered(Guarded))
             // Before anybody asks for the caller's address.
             .layer(Layered(self.trusted.clone()))
-            // Before any work, so that too much of it is refused cheaply.
-            .layer(Layered(self.shed.clone()))
             // Around all work, so that no place is held for ever.
             .layer(self.deadline)
             .service(inner)
@@ -173,7 +177,7 @@ fn is_playback(request: &Request) -> bool {
 }
 
 /// Headers that keep browsers from telling addresses and from guessing types.
-const GUARDS: [(HeaderName, HeaderValue); 2] = [
+pub(crate) const GUARDS: [(HeaderName, HeaderValue); 2] = [
     (
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
@@ -284,7 +288,7 @@ mod tests {
         });
         let limits = serde_json::from_value(limits).unwrap();
         let audit = Audit::new(Arc::new(NoLog), &AuditSettings::default(), [0; 32]);
-        let edge = Edge::new(&limits, Arc::new(OnlyAlice), audit, registry).unwrap();
+        let edge = Edge::new(&limits, Arc::new(OnlyAlice), audit, None, registry).unwrap();
         let asked = Arc::new(AtomicU32::new(0));
         let kept = move || {
             let times = asked.fetch_add(1, Ordering::SeqCst);

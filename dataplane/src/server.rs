@@ -33,7 +33,8 @@ use told::Told;
 const HEAD: Duration = Duration::from_secs(10);
 /// Longest wait for a peer that takes nothing of its answer.
 const STALL: Duration = Duration::from_secs(30);
-/// Largest head of a request.
+/// Largest head of a request, and most bytes that are read at once: a body that waits to be taken holds as
+/// many.
 const HEAD_BYTES: usize = 32 << 10;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
@@ -116,7 +117,7 @@ fn builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES.max(64 << 10));
+        .max_buf_size(HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from bench import serving, uploads
+from bench import apart, serving, uploads
 from bench.services_8 import prepare, sign_in
 from world.evm import CHAIN_ID, Chain
 
@@ -43,7 +43,7 @@ def main():
         world.token = sign_in(world.replica("first").server, chain)
         told = [check(world) for check in (clients, races, kills, against_tusd, memory)]
     print("compared: bytes in the store with those sent; offsets after a kill with what the process had received; "
-          "medians of rounds taken in turns; VmHWM of the gate's process")
+          "medians of rounds taken in turns; VmHWM of the process of role upload")
     print("figure: " + "; ".join(text for _, text in told))
     return 0 if all(good for good, _ in told) else 1
 
@@ -254,10 +254,11 @@ def clear(world, side):
 
 
 def memory(world):
-    """Many uploads at once into a process that has done nothing else."""
-    replica = world.replica("many")
-    client = uploads.Client(replica.address, world.token)
-    before = replica.peak()
+    """Many uploads at once into a process of role `upload` that has done nothing else."""
+    roles = apart.Roles(world.gate, world.config, world.store)
+    world.open.callback(roles.end)
+    client = roles.client(world.token)
+    before = roles.peak()
     data, all_ = video(EACH, f"{SEED}-many"), threading.Barrier(MANY)
 
     def send(_):
@@ -270,9 +271,9 @@ def memory(world):
 
     with concurrent.futures.ThreadPoolExecutor(MANY) as senders:
         statuses = list(senders.map(send, range(MANY)))
-    peak, done = replica.peak(), statuses.count(204)
+    peak, done = roles.peak(), statuses.count(204)
     print(f"  memory: {before / MIB:.0f} MiB idle, {peak / MIB:.0f} MiB at most over {MANY} uploads of {EACH // MIB} MiB, {done} finished")
-    return done == MANY and peak <= MEMORY, f"{MANY} uploads at once: {peak / MIB:.0f} MiB at most ({before / MIB:.0f} idle), {done} finished"
+    return done == MANY and peak <= MEMORY, f"{MANY} uploads at once: role upload {peak / MIB:.0f} MiB at most ({before / MIB:.0f} idle), {done} finished"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ LARGE, GOOD = 4 * MIB, 64 << 10
 TIMES, CONNECTIONS, SLOW = 10, 1_000, 10_000
 # Share of the peak at which nobody waits for anybody.
 UNLOADED = 0.1
+# Seconds between two rounds.
+REST = 3
 # Seconds within which slow ones must be closed, with the time of one that dribbles in the last moment.
 DEADLINES = {"silent": 10, "head": 10, "body": 10, "reader": 30}
 GRACE = 3
@@ -79,6 +81,8 @@ def overload(server, path, rounds, health):
     ask(once=True, connections=8, seconds=60)
     before, memory = 0, []
     for number in range(rounds):
+        # What the gate has learned in the round before is past.
+        time.sleep(REST)
         peak = ask(connections=8, seconds=4)
         peak = peak["requests"] / peak["seconds"]
         idle = ask(connections=16, seconds=6, rate=UNLOADED * peak)

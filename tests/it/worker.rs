@@ -231,7 +231,7 @@ async fn only_a_pods_own_token_is_believed(world: &World, job: &Job) -> Result<(
 async fn asks(world: &World, namespace: &str, pod: &str) -> Result<Option<WorkerError>> {
     let token = pod_token(world, namespace, pod, GATE_UID).await?;
     let pod = world.worker.identify(&token).await?;
-    Ok(world.worker.assignment(&pod).await.err())
+    Ok(world.worker.assignment(&pod, None).await.err())
 }
 
 async fn only_pods_of_the_job_are_served(world: &World, job: &Job) -> Result<()> {

@@ -355,6 +355,10 @@ pub struct Transcode {
     /// How it is fitted to a source.
     #[serde(default)]
     pub ladder: Ladder,
+    /// Whether encoding begins while an upload still runs. Left out when not: versions before do not
+    /// know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub while_uploading: bool,
     /// Profiles of this gate by name, beside the built-in ones.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,

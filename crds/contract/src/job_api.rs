@@ -4,7 +4,7 @@
 //!
 //! | route | body → answer |
 //! | --- | --- |
-//! | `GET  /internal/v1/assignment` | → [`Assignment`] |
+//! | `GET  /internal/v1/assignment` | → [`Assignment`]; with `?beyond=BYTES`, of a source that is arriving: waits up to [`ARRIVAL_SECONDS`] until it has more bytes than these, or is whole |
 //! | `POST /internal/v1/plan` | [`crate::plan::Plan`] → [`Assignment`] of the planned output (init segments are uploaded as [`Object::Init`] afterwards) |
 //! | `POST /internal/v1/tickets` | [`TicketRequest`] → [`Ticket`] |
 //! | `POST /internal/v1/commits` | [`CommitRequest`] → [`CommitResult`] |
@@ -25,6 +25,8 @@ use crate::stills::Still;
 
 /// Path of the assignment.
 pub const ASSIGNMENT_PATH: &str = "/internal/v1/assignment";
+/// Longest wait of a question for more of an arriving source, in seconds.
+pub const ARRIVAL_SECONDS: u64 = 5;
 /// Path for a finished plan.
 pub const PLAN_PATH: &str = "/internal/v1/plan";
 /// Header of a plan's request: SHA-256 of the whole source in hex, as the courier fetched it.
@@ -66,7 +68,8 @@ pub struct Assignment {
 pub enum SourceAccess {
     /// Objects in a row make the source.
     Parts {
-        /// In order; the first starts at byte 0.
+        /// In order; the first starts at byte 0. Those that have arrived, while the order says that the
+        /// source is arriving.
         parts: Vec<SourcePart>,
     },
     /// A file of a claim that is mounted in the courier container.

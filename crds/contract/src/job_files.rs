@@ -13,7 +13,8 @@ pub const ORDER: &str = "plan.json";
 /// Courier → transcoder: a [`crate::encryption::Protection`], when the output is encrypted; in place
 /// before [`ORDER`]. Secret.
 pub const PROTECTION: &str = "protection.json";
-/// Courier → transcoder: the source, sparse; complete when [`ORDER`] appears.
+/// Courier → transcoder: the source, sparse; complete when [`ORDER`] appears, unless that says that it is
+/// still arriving.
 pub const SOURCE: &str = "source";
 /// Transcoder → courier: folder of finished files.
 pub const OUT: &str = "out";
@@ -66,6 +67,10 @@ pub enum Order {
         request: PlanRequest,
         /// Segments that are committed already (a Plan pod that encodes, started again).
         committed: Vec<SegmentName>,
+        /// Bytes the source will have, when it is still being uploaded: then [`SOURCE`] grows from its
+        /// first byte to its last, and as many bytes are there as it is long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arriving: Option<u64>,
     },
     /// Do one span of a plan.
     Encode {

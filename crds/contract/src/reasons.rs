@@ -17,6 +17,9 @@ pub mod job {
     pub const LIMIT_EXCEEDED: &str = "SourceLimitExceeded";
     /// The named source (upload, file in a claim) does not exist.
     pub const SOURCE_NOT_FOUND: &str = "SourceNotFound";
+    /// The upload that was to be encoded while it runs was ended, refused or left alone before its last
+    /// byte.
+    pub const SOURCE_ABANDONED: &str = "SourceAbandoned";
     /// A file with subtitles is none, is cut off or beyond the limits.
     pub const SUBTITLES_REFUSED: &str = "SubtitlesRefused";
     /// A read outside the bytes the plan said this span needs.

@@ -1,6 +1,6 @@
 //! Makes each role of what it needs, and of nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kube::Client;
 use prometheus::Registry;
@@ -20,6 +20,7 @@ use crate::adapters::webhook::HttpWebhooks;
 use crate::config::cursor_key;
 use crate::edge::Edge;
 use crate::layers::audit::Audit;
+use crate::layers::shed::idle::Idle;
 use crate::ports::catalog::Catalog;
 use crate::ports::catalog::reads::Direct;
 use crate::ports::chain::Chain;
@@ -38,6 +39,9 @@ use crate::tokens::{Signer, Verifier};
 /// Bytes of segments kept in memory; the measured default of the pod's memory limit allows it.
 const SEGMENT_CACHE_BYTES: u64 = 256 << 20;
 
+/// Time without work of the runtime's threads: there is one runtime in a process.
+pub static IDLE: OnceLock<Arc<Idle>> = OnceLock::new();
+
 /// The request path of a listener for people.
 pub fn edge(
     config: &RoleConfig,
@@ -45,7 +49,8 @@ pub fn edge(
     audit: Audit,
     registry: &Registry,
 ) -> anyhow::Result<Edge> {
-    let edge = Edge::new(&config.limits, identities, audit, registry)?;
+    let idle = IDLE.get().cloned();
+    let edge = Edge::new(&config.limits, identities, audit, idle, registry)?;
     let Some(path) = &config.limits.shared_store else {
         return Ok(edge);
     };
@@ -143,6 +148,7 @@ pub fn upload(
         rules: config.rules.clone(),
         default_rule: config.default_rule.clone(),
         cursor_key: CursorKey::new(cursor_key(key)),
+        read_early: config.transcode.while_uploading,
     };
     let objects = on.objects.clone();
     // The upload role needs but a part of the catalog.

@@ -84,6 +84,11 @@ impl<'a> Delivery<'a> {
         }
     }
 
+    /// More of the source was fetched.
+    pub(super) fn fetched(&mut self, bytes: u64) {
+        self.taken.fetched += bytes;
+    }
+
     /// Delivers every expected segment that `committed` lacks, then says so. After the stop what
     /// lies there finished is still delivered.
     pub(super) async fn segments(

@@ -19,6 +19,7 @@ const REFUSALS: &[&str] = &[
     job::UNSUPPORTED_CODEC,
     job::LIMIT_EXCEEDED,
     job::SOURCE_NOT_FOUND,
+    job::SOURCE_ABANDONED,
     job::SUBTITLES_REFUSED,
     job::SOURCE_HOLE,
     job::INIT_MISMATCH,
@@ -48,6 +49,8 @@ pub(super) enum Halt {
         "the source has {has} bytes where byte {wanted} is needed; upload it whole and do not change it while it is encoded"
     )]
     SourceTruncated { has: u64, wanted: u64 },
+    #[error("the courier ended while the source was arriving; the step is tried again")]
+    Interrupted,
     #[error("the store has no room left; make room, the step is tried again")]
     StoreFull,
     #[error("cannot {doing}: {source}; check size and rights of the job pod's volume")]
@@ -88,7 +91,9 @@ impl Halt {
                 job::VOLUME_FULL
             }
             Self::PlanDiffers => job::INIT_MISMATCH,
-            Self::Local { .. } | Self::Unfinished { .. } | Self::BadPlan(_) => job::INTERNAL,
+            Self::Local { .. } | Self::Interrupted | Self::Unfinished { .. } | Self::BadPlan(_) => {
+                job::INTERNAL
+            }
         }
     }
 

@@ -16,6 +16,13 @@ use super::halt::Halt;
 use super::send::Hashed;
 use super::source::Hashing;
 
+/// The source of a Plan pod, all of it.
+pub(super) struct Fetched {
+    /// Bytes that were fetched since the pod's work began to be counted.
+    pub(super) bytes: u64,
+    pub(super) hashing: Hashing,
+}
+
 /// A plan the worker has accepted.
 pub(super) struct Planned {
     pub(super) plan: Plan,
@@ -23,20 +30,23 @@ pub(super) struct Planned {
 }
 
 impl Delivery<'_> {
-    /// Waits for the plan, hands it in and delivers its init segments; `None` when stopped first.
-    /// The files stay, so that a courier started again can do the same once more.
+    /// Waits for the plan and for the `source`, which may still be arriving, hands the plan in and
+    /// delivers its init segments; `None` when stopped first. The files stay, so that a courier started
+    /// again can do the same once more.
     pub(super) async fn plan(
         &mut self,
         mut committed: Vec<SegmentName>,
-        source: Hashing,
+        source: impl Future<Output = Result<Fetched, Halt>>,
     ) -> Result<Option<Planned>, Halt> {
-        let Some(plan) = self.await_plan().await? else {
+        let (plan, source) = tokio::try_join!(self.await_plan(), source)?;
+        let Some(plan) = plan else {
             return Ok(None);
         };
+        self.fetched(source.bytes);
         let mut objects = inits(self.folder, &plan).await?;
         objects.extend(texts(self.folder, &plan).await?);
         objects.extend(stills(self.folder, &plan).await?);
-        let sha256 = source.sha256().await;
+        let sha256 = source.hashing.sha256().await;
         let answer = self.worker.plan(&plan, sha256.as_deref()).await?;
         committed.extend(stored(answer.order, &plan)?);
         let worker = self.worker;

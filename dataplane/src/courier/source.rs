@@ -1,6 +1,7 @@
 //! Brings the source: just the bytes a step reads, into a sparse file that the transcoder sees
-//! when all of them are there.
+//! when all of them are there, unless the source itself is still arriving.
 
+mod arrival;
 mod hashing;
 mod mounted;
 mod parts;
@@ -22,6 +23,7 @@ use super::folder::Folder;
 use super::halt::{Doing, Halt};
 use super::worker::Worker;
 
+pub(super) use arrival::{Arrival, arriving};
 pub(super) use hashing::Hashing;
 
 /// Fetches what `assignment` needs into the folder; the file, and how many bytes that were.
@@ -51,6 +53,13 @@ pub(super) async fn fetch(
     folder.finish_source()?;
     let bytes = |range: &ByteRange| range.end.saturating_sub(range.start);
     Ok((target, wanted.iter().map(bytes).sum()))
+}
+
+/// Puts an empty source in place that will grow.
+pub(super) fn begin(folder: &Folder) -> Result<Arc<File>, Halt> {
+    let target = Arc::new(folder.create_source()?);
+    folder.finish_source()?;
+    Ok(target)
 }
 
 /// Lays down files with subtitles beside the source; how many bytes they have.
@@ -95,7 +104,7 @@ fn wanted(order: &Order, bytes: u64) -> Result<Vec<ByteRange>, Halt> {
 }
 
 /// Bytes of the objects together.
-fn total(parts: &[SourcePart]) -> u64 {
+pub(super) fn total(parts: &[SourcePart]) -> u64 {
     parts.iter().fold(0, |sum, p| sum.saturating_add(p.bytes))
 }
 

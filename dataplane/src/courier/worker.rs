@@ -10,9 +10,9 @@ use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamgate_contract::job_api::{
-    ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult, PLAN_PATH,
-    PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256, TICKETS_PATH, Ticket,
-    TicketRequest, USAGE_PATH,
+    ARRIVAL_SECONDS, ASSIGNMENT_PATH, Assignment, COMMITS_PATH, CommitRequest, CommitResult,
+    PLAN_PATH, PROGRESS_PATH, PUBLISH_PATH, ProgressReport, QUALITY_PATH, SOURCE_SHA256,
+    TICKETS_PATH, Ticket, TicketRequest, USAGE_PATH,
 };
 use streamgate_contract::job_files::{MAX_PLAN_BYTES, Published, Usage};
 use streamgate_contract::plan::{ByteRange, Plan};
@@ -83,6 +83,18 @@ impl Worker {
                 .route(Method::GET, ASSIGNMENT_PATH)
                 .await?
                 .timeout(transfer(MAX_ANSWER)))
+        };
+        self.patiently("assignment", ask).await
+    }
+
+    /// The assignment once more, when an arriving source has more than `beyond` bytes or is whole, or
+    /// after a while.
+    pub(super) async fn more(&self, beyond: u64) -> Result<Assignment, Halt> {
+        let ask = || async {
+            let query = format!("beyond={beyond}");
+            let route = self.asking(Method::GET, ASSIGNMENT_PATH, Some(&query));
+            let wait = Duration::from_secs(ARRIVAL_SECONDS);
+            Ok(route.await?.timeout(wait + transfer(MAX_ANSWER)))
         };
         self.patiently("assignment", ask).await
     }
@@ -195,14 +207,24 @@ impl Worker {
         }
     }
 
-    /// A request to one of the worker's own routes. The token is read every time: kubelet
-    /// replaces it before it expires.
+    /// A request to one of the worker's own routes.
     async fn route(&self, method: Method, path: &str) -> Result<RequestBuilder, Miss> {
+        self.asking(method, path, None).await
+    }
+
+    /// The same with a query. The token is read every time: kubelet replaces it before it expires.
+    async fn asking(
+        &self,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<RequestBuilder, Miss> {
         let token = tokio::fs::read_to_string(&self.token)
             .await
             .map_err(|_| Miss::unanswered("the service-account token cannot be read"))?;
         let mut url = self.origin.clone();
         url.set_path(path);
+        url.set_query(query);
         let request = self.http.request(method, url).bearer_auth(token.trim());
         Ok(request.timeout(ANSWER))
     }

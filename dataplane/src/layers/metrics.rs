@@ -14,7 +14,8 @@ use prometheus::{
 
 use super::around::Around;
 use super::arrival::Arrival;
-use super::routes::ROUTES;
+use super::routes::{ROUTES, Route};
+use super::shed::OVERLOADED;
 use crate::error::{REASONS, Reason};
 
 /// Bounds of durations in seconds; 2 and 5 are those of the shipped alerts.
@@ -44,6 +45,8 @@ pub struct Families {
     methods: Vec<IntCounter>,
     statuses: Vec<IntCounter>,
     refusals: Vec<IntCounter>,
+    /// What a refusal for load counts in, besides its route and method.
+    overloaded: [IntCounter; 2],
     cancelled: IntCounter,
     in_flight: IntGauge,
 }
@@ -110,9 +113,17 @@ impl Families {
             methods: METHODS.iter().map(|m| one(&methods, m)).collect(),
             statuses: STATUSES.iter().map(|s| one(&statuses, s)).collect(),
             refusals: REASONS.iter().map(|r| one(&refusals, r)).collect(),
+            overloaded: [one(&statuses, &"503"), one(&refusals, &OVERLOADED)],
             cancelled,
             in_flight,
         })
+    }
+
+    /// Counts a request that is refused for load, before anything else looks at it. It is not timed.
+    pub fn overloaded(&self, route: &Route, method: &Method) {
+        self.routes[route.number].classes[class(StatusCode::SERVICE_UNAVAILABLE)].inc();
+        self.methods[self::method(method)].inc();
+        self.overloaded.iter().for_each(IntCounter::inc);
     }
 
     fn answered(&self, asked: &Asked, response: &Response) {

@@ -52,6 +52,11 @@ pub struct Marks {
 }
 
 impl Job {
+    /// It came to nothing.
+    pub fn failed(&self) -> bool {
+        self.phase == Phase::Failed
+    }
+
     /// Nothing may be done for it any more.
     pub fn ended(&self) -> bool {
         self.deleted || self.phase.is_terminal()

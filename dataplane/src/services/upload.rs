@@ -59,6 +59,8 @@ pub struct Settings {
     pub default_rule: Option<String>,
     /// Signs where lists go on.
     pub cursor_key: CursorKey,
+    /// Others read an upload while it runs: what arrives slowly is stored in shorter parts.
+    pub read_early: bool,
 }
 
 /// An upload as its owner sees it.
@@ -196,6 +198,7 @@ impl UploadService {
         let completes = body.completes && upload.length.is_none();
         let pace = self.paces.of(&upload.owner).await;
         let receiver = Receiver::open(&self.on, turn, &mut upload, most, pace);
+        let receiver = receiver.soon(self.settings.read_early);
         let received = receiver.receive(body, &self.stopping).await;
         received.map_err(|error| match error {
             UploadError::TooLong { length } if length < allowed => {

@@ -18,11 +18,13 @@ use crate::ports::jobs::{Jobs, Pod, PodTokens, Written};
 use crate::ports::objects::Objects;
 
 mod admit;
+mod arriving;
 mod assignment;
 mod body;
 mod content;
 mod deliver;
 pub mod desk;
+mod early;
 pub mod error;
 pub mod http;
 mod metrics;
@@ -40,6 +42,7 @@ mod testing;
 mod tests;
 
 use admit::Task;
+use early::Judged;
 use error::WorkerError;
 use metrics::Metrics;
 use planned::Planned;
@@ -82,6 +85,7 @@ pub struct Worker {
     transcode: Transcode,
     rules: Vec<String>,
     planned: Cache<String, Arc<Planned>>,
+    judged: Judged,
     board: Board,
     counting: Mutex<()>,
     metrics: Metrics,
@@ -108,6 +112,7 @@ impl Worker {
             transcode: config.transcode.clone(),
             rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
             planned: Cache::new(PLANS),
+            judged: Judged::new(),
             board: Board::new(),
             counting: Mutex::new(()),
             metrics: Metrics::register(registry)?,

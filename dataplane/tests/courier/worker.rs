@@ -37,6 +37,8 @@ pub struct State {
     pub quality: Vec<TrackQuality>,
     /// Bytes of the source that were given away.
     pub served: u64,
+    /// Bytes of the source that have arrived, while it is being uploaded.
+    pub arrived: Option<usize>,
     /// A bearer token came where none belongs.
     pub leaked: bool,
     /// The signature that is valid now; those before are expired.
@@ -92,6 +94,7 @@ impl State {
             usage: Vec::new(),
             quality: Vec::new(),
             served: 0,
+            arrived: None,
             leaked: false,
             signature: 0,
             redirect: None,
@@ -129,6 +132,7 @@ impl State {
             None if pod == "plan" => Order::Plan {
                 request: self.request.clone(),
                 committed,
+                arriving: self.arrived.map(|_| self.source.len() as u64),
             },
             None => return None,
             Some(index) => self.span(index.parse().ok()?, committed)?,
@@ -160,6 +164,7 @@ impl State {
         }
         let parts = self.parts().into_iter().enumerate();
         let parts = parts
+            .filter(|(_, (start, end))| start < end || self.arrived.is_none())
             .map(|(n, (start, end))| SourcePart {
                 url: format!(
                     "/internal/v1/objects/source/{n}?signature={}",
@@ -173,14 +178,14 @@ impl State {
 
     /// Begin and end of each object of the source.
     pub fn parts(&self) -> Vec<(usize, usize)> {
-        let mut begin = 0;
+        let (mut begin, here) = (0, self.arrived.unwrap_or(self.source.len()));
         let mut parts = Vec::new();
         for length in PARTS {
-            let end = (begin + length).min(self.source.len());
+            let end = (begin + length).min(here);
             parts.push((begin, end));
             begin = end;
         }
-        parts.push((begin, self.source.len()));
+        parts.push((begin, here));
         parts
     }
 

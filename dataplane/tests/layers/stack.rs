@@ -99,7 +99,10 @@ pub fn with(layer: &str, route: &str) -> Stack {
             let trusted = TrustedProxies::parse(&limits.trusted_proxies).unwrap();
             around(Layered(trusted), route)
         }
-        "load shed" => around(Layered(Shed::new(4_096, &registry).unwrap()), route),
+        "load shed" => {
+            let families = Arc::new(Families::new(&registry).unwrap());
+            around(Shed::new(4_096, None, families, &registry).unwrap(), route)
+        }
         "deadline" => around(Deadline::new(Duration::from_secs(30), &[]), route),
         "limits" => {
             let policies = Limit::policies(&limits, &registry).unwrap();
@@ -130,7 +133,8 @@ fn audit() -> Audit {
 
 /// The product's own composition.
 pub fn all(route: &str) -> Stack {
-    let edge = Edge::new(&limits(), Arc::new(Nothing), audit(), &Registry::new()).unwrap();
+    let registry = Registry::new();
+    let edge = Edge::new(&limits(), Arc::new(Nothing), audit(), None, &registry).unwrap();
     match route {
         PLAYBACK => Stack::new(edge.public(Router::new(), handler(route))),
         _ => Stack::new(edge.public(handler(route), Router::new())),

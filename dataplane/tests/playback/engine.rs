@@ -48,6 +48,7 @@ pub fn output(protection: Option<Protection>) -> (Plan, Files) {
             limits: SourceLimits::default(),
         },
         committed: Vec::new(),
+        arriving: None,
     };
     let mut files = run(&order, protection);
     let plan: Plan = serde_json::from_slice(&files.remove(PLAN).unwrap()).unwrap();

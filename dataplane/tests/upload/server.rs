@@ -180,6 +180,7 @@ async fn serve(place: Place) {
         rules: vec![rule],
         default_rule: None,
         cursor_key: CursorKey::new([1; 32]),
+        read_early: false,
     };
     let catalog = Arc::new(place.catalog().await);
     let registry = prometheus::Registry::new();

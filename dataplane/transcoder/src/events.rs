@@ -1,6 +1,8 @@
 //! The engine's side of the shared folder: files renamed into place, one event a line, and a
 //! bound on what lies there undelivered, since the folder's volume is small.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -27,7 +29,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 /// Where results go.
 pub struct Outbox {
     out: PathBuf,
-    events: Mutex<File>,
+    events: Log,
     committed: BTreeSet<SegmentName>,
     seal: Option<Seal>,
     frames: AtomicU64,
@@ -35,6 +37,14 @@ pub struct Outbox {
     skipped: AtomicU64,
     door: Mutex<Door>,
     moved: Condvar,
+}
+
+/// Where events go.
+enum Log {
+    /// To the courier.
+    File(Mutex<File>),
+    /// Nowhere yet, and neither do the segments they speak of.
+    Kept(Mutex<Vec<Event>>),
 }
 
 /// Whether segments may leave.
@@ -76,17 +86,25 @@ impl Outbox {
             .append(true)
             .open(work.join(job_files::EVENTS))
             .doing("open the events file")?;
-        Ok(Self {
+        Ok(Self::new(
             out,
-            events: Mutex::new(events),
-            committed: committed.iter().cloned().collect(),
+            Log::File(Mutex::new(events)),
+            committed.iter().cloned().collect(),
+        ))
+    }
+
+    fn new(out: PathBuf, events: Log, committed: BTreeSet<SegmentName>) -> Self {
+        Self {
+            out,
+            events,
+            committed,
             seal: None,
             frames: AtomicU64::new(0),
             of: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             door: Mutex::new(Door::Open),
             moved: Condvar::new(),
-        })
+        }
     }
 
     /// Keeps segments back: encoding may begin before the plan is published, its results may not
@@ -155,15 +173,19 @@ impl Outbox {
             return Ok(());
         }
         self.pass()?;
-        while self.waiting()? >= MAX_WAITING {
-            std::thread::sleep(Duration::from_millis(50));
+        let keeps = matches!(self.events, Log::Kept(_));
+        if !keeps {
+            self.room()?;
         }
         let sealed = match &self.seal {
             Some(seal) => Cow::Owned(seal.segment(track, number, bytes)?),
             None => Cow::Borrowed(bytes),
         };
-        let bytes = &*sealed;
-        self.put(&job_files::segment_name(track, number), bytes)?;
+        let (bytes, name) = (&*sealed, job_files::segment_name(track, number));
+        self.write(&name, bytes)?;
+        if !keeps {
+            self.finish(&name)?;
+        }
         self.event(&Event::Segment {
             track: track.clone(),
             number,
@@ -196,13 +218,19 @@ impl Outbox {
 
     /// Appends an event.
     pub fn event(&self, event: &Event) -> Result<(), EngineError> {
+        let poisoned = || EngineError::Internal("the events are poisoned".into());
+        let file = match &self.events {
+            Log::File(file) => file,
+            Log::Kept(events) => {
+                let mut events = events.lock().map_err(|_| poisoned())?;
+                events.push(event.clone());
+                return Ok(());
+            }
+        };
         let mut line = serde_json::to_vec(event)
             .map_err(|e| EngineError::Internal(format!("cannot write an event: {e}")))?;
         line.push(b'\n');
-        let mut file = self
-            .events
-            .lock()
-            .map_err(|_| EngineError::Internal("the events file is poisoned".into()))?;
+        let mut file = file.lock().map_err(|_| poisoned())?;
         file.write_all(&line).doing("write an event")
     }
 
@@ -250,14 +278,34 @@ impl Outbox {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), EngineError> {
-        let part = self.out.join(format!(".{name}.part"));
+        self.write(name, bytes)?;
+        self.finish(name)
+    }
+
+    fn part(&self, name: &str) -> PathBuf {
+        self.out.join(format!(".{name}.part"))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), EngineError> {
+        let part = self.part(name);
         let written = fs::write(&part, bytes).doing(format!("write {name}"));
         if written.is_err() {
             // Leave no half file on a full volume.
             drop(fs::remove_file(&part));
         }
-        written?;
-        fs::rename(&part, self.out.join(name)).doing(format!("finish {name}"))
+        written
+    }
+
+    fn finish(&self, name: &str) -> Result<(), EngineError> {
+        fs::rename(self.part(name), self.out.join(name)).doing(format!("finish {name}"))
+    }
+
+    /// Waits while too many segments are undelivered.
+    fn room(&self) -> Result<(), EngineError> {
+        while self.waiting()? >= MAX_WAITING {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     fn waiting(&self) -> Result<usize, EngineError> {

@@ -2,6 +2,7 @@
 //! header hides: a file that ends early, times that do not rise, where the bytes of a frame are.
 
 mod facts;
+mod foresee;
 mod refuse;
 mod treatment;
 
@@ -17,6 +18,8 @@ use crate::plan::byte_map::PacketInfo;
 use crate::plan::ladder::Picture;
 use crate::source::Source;
 use crate::text::embedded::{Collector, Found};
+
+pub use foresee::foresee;
 
 /// Most audio streams of a source: each is a rendition with an encoder of its own.
 const MAX_AUDIO: usize = 16;
@@ -40,18 +43,31 @@ pub struct Scan {
 
 /// Probes and scans `source`.
 pub fn scan(source: &Source, limits: &SourceLimits) -> Result<Scan, EngineError> {
+    let (input, streams) = open(source, limits)?;
+    read(source, limits, input, &streams)
+}
+
+fn open(source: &Source, limits: &SourceLimits) -> Result<(MediaInput, Streams), EngineError> {
     if source.bytes() == 0 {
         return Err(EngineError::Empty("it has no bytes"));
     }
-    let mut input =
-        MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
+    let input = MediaInput::open(source, Depth::Probe).map_err(|e| refuse::unopened(source, e))?;
     let streams = Streams::choose(&input, limits)?;
-    let packets = packets(&mut input, &streams)?;
-    let facts = facts(source, &input, &streams, &packets)?;
+    Ok((input, streams))
+}
+
+fn read(
+    source: &Source,
+    limits: &SourceLimits,
+    mut input: MediaInput,
+    streams: &Streams,
+) -> Result<Scan, EngineError> {
+    let packets = packets(&mut input, streams)?;
+    let facts = facts(source, &input, streams, &packets)?;
     refuse::beyond(&facts, limits)?;
     Ok(Scan {
         picture: streams.video.as_ref().map(picture),
-        header: header(source, &streams, &packets.video)?,
+        header: header(source, streams, &packets.video)?,
         facts,
         video: packets.video,
         audio: packets.audio,

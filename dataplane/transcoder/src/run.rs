@@ -101,7 +101,7 @@ pub fn fail(work: &Path, message: &Message, error: &EngineError) -> u8 {
 fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineError> {
     engine::prepare()?;
     let order = order(work, wait)?;
-    let source = Source::whole(&work.join(job_files::SOURCE))?;
+    let source = source(&order, work)?;
     let outbox = Outbox::open(work, committed(&order))?.sealed(seal(work)?);
     reported(&outbox, || obey(&order, &source, work, &outbox, message))?;
     outbox.event(&Event::Done)?;
@@ -113,6 +113,18 @@ fn step(work: &Path, wait: Duration, message: &Message) -> Result<(), EngineErro
     };
     message.committed(&word);
     Ok(())
+}
+
+/// The source of an order.
+fn source(order: &Order, work: &Path) -> Result<Source, EngineError> {
+    let path = work.join(job_files::SOURCE);
+    match order {
+        Order::Plan {
+            arriving: Some(bytes),
+            ..
+        } => Source::arriving(&path, *bytes),
+        _ => Source::whole(&path),
+    }
 }
 
 /// What the output is encrypted with; the courier puts it in place before the order.

@@ -33,6 +33,11 @@ impl Seal {
         }
     }
 
+    /// A seal with the same key that has learned nothing.
+    pub fn anew(&self) -> Self {
+        Self::new(self.protection)
+    }
+
     /// What may be known of it by everybody.
     pub fn public(&self) -> Protected {
         self.protection.public()

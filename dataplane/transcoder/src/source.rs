@@ -1,5 +1,8 @@
 //! The source as FFmpeg reads it: a sparse file of which only some ranges are there. Reading
-//! where nothing was fetched is an error that names the byte, never a run of zeros.
+//! where nothing was fetched is an error that names the byte, never a run of zeros. A source that is
+//! still being uploaded grows, and who reads past its end waits.
+
+mod arrival;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use streamgate_contract::plan::ByteRange;
 
 use crate::error::{EngineError, WithFile};
+use arrival::Arrival;
 
 const NO_HOLE: u64 = u64::MAX;
 
@@ -47,6 +51,7 @@ pub struct Source {
     file: Arc<File>,
     bytes: u64,
     ranges: Arc<[ByteRange]>,
+    arrival: Option<Arc<Arrival>>,
 }
 
 impl Source {
@@ -61,7 +66,57 @@ impl Source {
                 start: 0,
                 end: bytes,
             }]),
+            arrival: None,
         })
+    }
+
+    /// The file of a source that will have `bytes` bytes and is as long as what has come of it.
+    pub fn arriving(path: &Path, bytes: u64) -> Result<Self, EngineError> {
+        let here = Self::whole(path)?;
+        let whole = here.limited(
+            bytes,
+            &[ByteRange {
+                start: 0,
+                end: bytes,
+            }],
+        );
+        Ok(Self {
+            arrival: Some(Arc::default()),
+            ..whole
+        })
+    }
+
+    /// Whether it may still be growing.
+    pub fn is_arriving(&self) -> bool {
+        self.arrival.is_some()
+    }
+
+    /// The same source, of which what has not come can be treated otherwise.
+    pub fn apart(&self) -> Self {
+        Self {
+            arrival: self.arrival.as_ref().map(|_| Arc::default()),
+            ..self.clone()
+        }
+    }
+
+    /// From now on what has not come reads as zeros, for a scan that does not look at it.
+    pub fn imagine(&self) {
+        if let Some(arrival) = &self.arrival {
+            arrival.imagine();
+        }
+    }
+
+    /// From now on every read fails: nobody needs what is being made of it.
+    pub fn shut(&self) {
+        if let Some(arrival) = &self.arrival {
+            arrival.shut();
+        }
+    }
+
+    /// Bytes that have come.
+    pub fn here(&self) -> Result<u64, EngineError> {
+        let length = self.file.metadata().doing("read the source's size")?.len();
+        Ok(length.min(self.bytes))
     }
 
     /// The same file of `bytes` bytes in all with only `ranges` there.
@@ -71,6 +126,7 @@ impl Source {
             file: self.file.clone(),
             bytes,
             ranges: ranges.into(),
+            arrival: self.arrival.clone(),
         }
     }
 
@@ -162,10 +218,11 @@ impl Read for SourceReader {
         let most = usize::try_from(available)
             .unwrap_or(usize::MAX)
             .min(buffer.len());
-        let read = self
-            .source
-            .file
-            .read_at(&mut buffer[..most], self.position)?;
+        let (file, at) = (&self.source.file, self.position);
+        let read = match &self.source.arrival {
+            None => file.read_at(&mut buffer[..most], at)?,
+            Some(arrival) => arrival.read_at(file, &mut buffer[..most], at)?,
+        };
         self.reads.note(self.position, self.position + read as u64);
         self.position += read as u64;
         Ok(read)

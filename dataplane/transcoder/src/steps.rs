@@ -1,5 +1,6 @@
 //! The two things an order can ask for: plan a source, or do one span of a plan.
 
+mod ahead;
 mod make;
 mod ranges;
 
@@ -29,13 +30,26 @@ pub fn plan(
     (work, outbox): (&Path, &Outbox),
     planned: &dyn Fn(&Plan),
 ) -> Result<(), EngineError> {
+    if source.is_arriving() {
+        return ahead::plan(source, request, (work, outbox), planned);
+    }
     let scan = probe::scan(source, &request.limits)?;
     let made = make::plan(source, scan, request, (work, outbox))?;
+    conclude(&made, source, outbox, planned)
+}
+
+/// What is left when everything is planned.
+fn conclude(
+    made: &Made,
+    source: &Source,
+    outbox: &Outbox,
+    planned: &dyn Fn(&Plan),
+) -> Result<(), EngineError> {
     let held = outbox.hold();
     thread::scope(|scope| {
         let all = || encode_all(&made.plan, source, outbox);
         let work = made.plan.encodes_at_once().then(|| scope.spawn(all));
-        let published = publish(&made, source, outbox).inspect(|plan| {
+        let published = publish(made, source, outbox).inspect(|plan| {
             planned(plan);
             held.open();
         });

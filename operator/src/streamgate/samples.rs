@@ -124,6 +124,7 @@ exposure: {publicUrl: "https://watch.example", serviceType: NodePort, nodePort: 
 transcode:
   renditions: [{height: 360, maxKbps: 700, crf: 24, codec: H264, options: {preset: medium}}]
   ladder: Auto
+  whileUploading: false
   audio: {kbps: 96, codec: Opus, passthrough: true, loudness: {mode: Measure, targetLufs: -16, peakDbtp: -3}}
   profiles:
     small:

@@ -119,7 +119,7 @@ fn changed<K: Resource + Send + 'static>(
         .boxed()
 }
 
-/// Everything of a TranscodeJob but the worker's progress; what is asked counts.
+/// Everything of a TranscodeJob but how far the worker's progress is; what is asked counts.
 fn own_facts(object: &TranscodeJob) -> u64 {
     let status = object.status.as_ref().map(super::status::ours);
     let mut hasher = DefaultHasher::new();
@@ -132,7 +132,9 @@ fn own_facts(object: &TranscodeJob) -> u64 {
     object.annotations().get(RETRY).hash(&mut hasher);
     // The printed form of a value is the same when the value is.
     let asked = object.status.as_ref().and_then(|status| status.asked);
-    format!("{status:?} {asked:?}").hash(&mut hasher);
+    // That there is progress tells that there is a plan; how much there is does not matter here.
+    let begun = object.status.as_ref().is_some_and(|s| s.progress.is_some());
+    format!("{status:?} {asked:?} {begun}").hash(&mut hasher);
     hasher.finish()
 }
 

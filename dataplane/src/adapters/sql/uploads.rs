@@ -192,6 +192,19 @@ impl Uploads for Catalog {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
+    async fn begun_uploads(
+        &self,
+        since: UnixSeconds,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, CatalogError> {
+        let sql = "SELECT id FROM uploads WHERE content IS NULL AND kind = 'whole'
+                   AND created_at >= $1 ORDER BY created_at DESC LIMIT $2";
+        let rows = sqlx::query(sql).bind(since).bind(i64::from(limit));
+        let rows = rows.fetch_all(&self.pool).await;
+        let rows = rows.map_err(failed("list uploads"))?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
     async fn joined_from(&self, piece: &UploadId) -> Result<Vec<UploadId>, CatalogError> {
         let sql = "SELECT id FROM uploads WHERE content IS NULL AND kind = 'joined'
                    AND ' ' || pieces || ' ' LIKE $1 ORDER BY created_at";

@@ -53,7 +53,7 @@ impl Parts<'_> {
         let (mut retry, mut gone) = (self.worker.retry(), 0);
         loop {
             let (edition, part) = self.part(piece.part).await;
-            let miss = match self.attempt(&part, piece, target).await {
+            let miss = match attempt(self.worker, &part, piece, target).await {
                 Ok(()) => return Ok(()),
                 Err(miss) => miss,
             };
@@ -71,19 +71,6 @@ impl Parts<'_> {
                 self.renew(edition).await?;
             }
         }
-    }
-
-    async fn attempt(
-        &self,
-        part: &SourcePart,
-        piece: Piece,
-        target: &Arc<File>,
-    ) -> Result<(), Miss> {
-        let response = self
-            .worker
-            .range(&part.url, piece.range, part.bytes)
-            .await?;
-        store(response, piece, target).await
     }
 
     async fn part(&self, index: usize) -> (u32, SourcePart) {
@@ -111,6 +98,17 @@ impl Parts<'_> {
         *current = (edition + 1, parts);
         Ok(())
     }
+}
+
+/// One attempt at a piece of an object.
+pub(super) async fn attempt(
+    worker: &Worker,
+    part: &SourcePart,
+    piece: Piece,
+    target: &Arc<File>,
+) -> Result<(), Miss> {
+    let response = worker.range(&part.url, piece.range, part.bytes).await?;
+    store(response, piece, target).await
 }
 
 fn status(miss: &Miss) -> Option<u16> {

@@ -180,6 +180,13 @@ pub trait Uploads: Send + Sync {
     ) -> Result<(), CatalogError>;
     /// Every upload that has become no content yet, oldest first.
     async fn unfinished_uploads(&self) -> Result<Vec<UploadId>, CatalogError>;
+    /// Uploads of a known length that were begun at `since` or later and have become no content yet,
+    /// newest first, at most `limit`.
+    async fn begun_uploads(
+        &self,
+        since: UnixSeconds,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, CatalogError>;
     /// Joined uploads in work that a piece is part of.
     async fn joined_from(&self, piece: &UploadId) -> Result<Vec<UploadId>, CatalogError>;
     /// Uploads of somebody, newest first: at most `limit` of those behind the one that was begun then

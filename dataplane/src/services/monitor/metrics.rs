@@ -7,8 +7,9 @@ use prometheus::{
 use crate::ports::scrape::JobFigures;
 
 /// Phases of a TranscodeJob; each is shown, also when no job is in it.
-const PHASES: [&str; 7] = [
+const PHASES: [&str; 8] = [
     "Pending",
+    "WaitingForSource",
     "Planning",
     "Encoding",
     "Publishing",

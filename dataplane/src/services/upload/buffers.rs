@@ -17,7 +17,7 @@ const READ_AHEAD_BYTES: usize = 256 << 10;
 /// killed, is no more than a part.
 pub const FRESH_BYTES: usize = PART_BYTES - READ_AHEAD_BYTES;
 /// Buffers of a process.
-pub const BUFFERS: usize = 5;
+pub const BUFFERS: usize = 4;
 
 /// The buffers.
 pub struct Buffers {

@@ -42,7 +42,8 @@ pub const MAX_UPLOAD_BYTES: u64 = MAX_PARTS * REWRITE_BELOW;
 const SILENCE: Duration = Duration::from_secs(60);
 /// A body that brings nothing for this long gives its buffer to one that waits…
 const PAUSE: Duration = Duration::from_millis(100);
-/// …and so does one that is slower than this at filling it.
+/// …and so does one that is slower than this at filling it; where somebody reads what has come, it stores
+/// it then.
 const TURN: Duration = Duration::from_secs(1);
 /// A writer that is asked to stop takes what the network has brought, until it is quiet this long…
 const QUIET: Duration = Duration::from_millis(100);
@@ -108,11 +109,16 @@ pub struct Receiver<'a> {
     offset: u64,
     /// Bytes that have arrived and have no buffer yet.
     hand: Bytes,
+    /// A part was filled and more is to come: there is nothing to wait for but a buffer, so nothing more
+    /// is taken before there is one.
+    eager: bool,
     sums: Option<Sums>,
     /// How fast the uploader may send.
     pace: Option<Arc<Pace>>,
     /// When the last byte came.
     heard: Instant,
+    /// Somebody reads what has come while more is on its way.
+    soon: bool,
 }
 
 enum Event {
@@ -143,10 +149,17 @@ impl<'a> Receiver<'a> {
             parts: Parts::new(on, turn.number(), upload),
             turn,
             hand: Bytes::new(),
+            eager: false,
             sums: None,
             pace,
             heard: Instant::now(),
+            soon: false,
         }
+    }
+
+    /// Stores what comes soon after it came, if `soon`.
+    pub fn soon(self, soon: bool) -> Self {
+        Self { soon, ..self }
     }
 
     /// Takes bytes until the body ends, the upload is whole, or something stops it.
@@ -179,6 +192,7 @@ impl<'a> Receiver<'a> {
                     continue;
                 }
                 Event::Room(buffer) => {
+                    self.eager = false;
                     self.parts.begin(buffer).await?;
                     self.place().await?;
                     continue;
@@ -216,7 +230,8 @@ impl<'a> Receiver<'a> {
         body: &mut Body,
         stopping: &CancellationToken,
     ) -> Result<Event, UploadError> {
-        let (hungry, storing) = (!self.hand.is_empty(), self.parts.storing());
+        let hungry = self.eager || !self.hand.is_empty();
+        let storing = self.parts.storing();
         let event = tokio::select! {
             biased;
             () = stopping.cancelled() => Event::Stopping,
@@ -236,7 +251,7 @@ impl<'a> Receiver<'a> {
     fn pause(&self) -> Event {
         match self.heard.elapsed() {
             silence if silence >= SILENCE => Event::Cut,
-            _ if self.on.buffers.crowded() => Event::Pause,
+            _ if self.on.buffers.crowded() || self.soon && self.slow() => Event::Pause,
             _ => Event::Idle,
         }
     }
@@ -280,11 +295,15 @@ impl<'a> Receiver<'a> {
         }
         self.hand = bytes;
         self.place().await?;
-        let slow = self.parts.filling_for().is_some_and(|time| time > TURN);
-        match slow && self.on.buffers.crowded() {
+        match self.slow() && (self.soon || self.on.buffers.crowded()) {
             true => self.parts.flush().await,
             false => Ok(()),
         }
+    }
+
+    /// Whether the part that fills takes long.
+    fn slow(&self) -> bool {
+        self.parts.filling_for().is_some_and(|time| time > TURN)
     }
 
     /// Puts what is in hand into the buffer, if there is one.
@@ -294,6 +313,7 @@ impl<'a> Receiver<'a> {
             self.parts.fill(&piece)?;
             if self.parts.room() == 0 {
                 self.parts.send().await?;
+                self.eager = self.missing() > 0;
             }
         }
         Ok(())

@@ -21,9 +21,11 @@ use crate::ports::chain::Wallet;
 use crate::ports::clock::manual::ManualClock;
 use crate::ports::objects::ObjectKey;
 
+mod early;
 mod extensions;
 mod list;
 mod quotas;
+mod waiting;
 
 const NOW: i64 = 1_700_000_000;
 const LIFE_SECONDS: i64 = 3_600;
@@ -64,6 +66,7 @@ async fn world() -> World {
         rules: vec![rule("holders"), rule("everybody")],
         default_rule: Some("everybody".into()),
         cursor_key: CursorKey::new([1; 32]),
+        read_early: false,
     };
     let registry = prometheus::Registry::new();
     let (objects, uploads) = (store.clone(), catalog.clone());

@@ -17,7 +17,7 @@ use super::admit::Task;
 use super::error::WorkerError;
 use super::planned::Planned;
 use super::signature::Grant;
-use crate::ports::catalog::{CatalogError, Output, Segment, Upload, UploadPart};
+use crate::ports::catalog::{Output, Segment, Upload, UploadPart};
 use crate::ports::jobs::Pod;
 use crate::ports::objects::ObjectKey;
 
@@ -25,22 +25,37 @@ use crate::ports::objects::ObjectKey;
 const SOURCE_URL_SECONDS: u32 = 900;
 
 impl Worker {
-    /// What this pod is to do.
+    /// What this pod is to do; said when its source has more than `beyond` bytes or is whole, or after a
+    /// while.
     ///
     /// # Errors
     /// When the pod may not ask, the source is not there, or Encode has no plan yet.
-    pub async fn assignment(&self, pod: &Pod) -> Result<Assignment, WorkerError> {
+    pub async fn assignment(
+        &self,
+        pod: &Pod,
+        beyond: Option<u64>,
+    ) -> Result<Assignment, WorkerError> {
         let task = self.task(pod).await?;
+        if let Some(beyond) = beyond {
+            self.await_more(&task, beyond).await?;
+        }
         let output = self.catalog.output_of_job(&task.key()).await?;
         match task.pod.step {
             Step::Plan => {
-                self.content_for(&task).await?;
+                let arriving = self.arriving(&task).await?;
+                if arriving.is_none() {
+                    self.content_for(&task).await?;
+                }
                 let committed = match &output {
                     Some(output) => self.committed_of(&task, output).await?,
                     None => Vec::new(),
                 };
                 let request = plan_request(&self.transcode, &task.job.spec)?;
-                let order = Order::Plan { request, committed };
+                let order = Order::Plan {
+                    request,
+                    committed,
+                    arriving,
+                };
                 self.assign(&task, order).await
             }
             Step::Encode => {
@@ -137,32 +152,6 @@ impl Worker {
             parts.push(SourcePart { url, bytes });
         }
         Ok(SourceAccess::Parts { parts })
-    }
-
-    /// The finished upload that is the job's source. Uploads belong to the StreamGate: only jobs
-    /// of its own namespace may read them.
-    pub(super) async fn upload(&self, task: &Task) -> Result<Upload, WorkerError> {
-        let missing = || WorkerError::no_source("the job names no upload; set spec.source.upload");
-        let wanted = task.job.spec.source.upload.as_ref().ok_or_else(missing)?;
-        let id = &wanted.id;
-        let absent = || {
-            WorkerError::no_source(format!(
-                "upload {id} does not exist in this namespace's StreamGate; check spec.source.upload.id"
-            ))
-        };
-        if task.job.namespace != self.gate.namespace {
-            return Err(absent());
-        }
-        let upload = match self.catalog.upload(id).await {
-            Err(CatalogError::NotFound { .. }) => return Err(absent()),
-            found => found?,
-        };
-        if upload.content.is_none() {
-            return Err(WorkerError::no_source(format!(
-                "upload {id} is not finished; finish it and run the job again"
-            )));
-        }
-        Ok(upload)
     }
 
     async fn read_url(&self, key: &ObjectKey) -> Result<String, WorkerError> {

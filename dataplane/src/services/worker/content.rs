@@ -26,7 +26,7 @@ impl Worker {
     pub(super) async fn content_for(&self, task: &Task) -> Result<Target, WorkerError> {
         let spec = &task.job.spec;
         if spec.source.upload.is_some() {
-            let upload = self.upload(task).await?;
+            let upload = self.finished_upload(task).await?;
             let missing = || WorkerError::internal("the upload has no content");
             let own = upload.content.ok_or_else(missing)?;
             return of_upload(spec.content.as_ref(), own);

@@ -1,5 +1,6 @@
 //! Why the worker does not do what a job pod asks.
 
+use streamgate_contract::UploadId;
 use streamgate_contract::reasons::job as reasons;
 
 use crate::ports::catalog::CatalogError;
@@ -73,6 +74,15 @@ impl WorkerError {
         Self::Refused {
             reason: reasons::SOURCE_NOT_FOUND,
             detail: detail.into(),
+        }
+    }
+
+    pub(super) fn abandoned(upload: &UploadId) -> Self {
+        Self::Refused {
+            reason: reasons::SOURCE_ABANDONED,
+            detail: format!(
+                "upload {upload} was ended, refused or expired before its last byte; upload the file again"
+            ),
         }
     }
 

@@ -130,8 +130,20 @@ impl<T: DeserializeOwned> FromRequest<Arc<Worker>> for Sent<T> {
     }
 }
 
-async fn assignment(State(worker): Service, Caller(pod): Caller) -> Answer<Assignment> {
-    Ok(Json(worker.assignment(&pod).await?))
+/// What a courier asks for besides.
+#[derive(Default, Deserialize)]
+struct Wait {
+    beyond: Option<u64>,
+}
+
+async fn assignment(
+    State(worker): Service,
+    Caller(pod): Caller,
+    wait: Result<Query<Wait>, QueryRejection>,
+) -> Answer<Assignment> {
+    // A question that is not understood is one for what is there.
+    let Query(wait) = wait.unwrap_or_default();
+    Ok(Json(worker.assignment(&pod, wait.beyond).await?))
 }
 
 async fn plan(

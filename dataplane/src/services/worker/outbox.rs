@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 impl Worker {
-    /// Empties the outbox until `stop`.
+    /// Empties the outbox and begins what can be begun early until `stop`.
     pub(super) async fn drain_for_ever(&self, stop: &CancellationToken) {
         let mut pause = PAUSE;
         while stop
@@ -31,7 +31,7 @@ impl Worker {
             .await
             .is_some()
         {
-            pause = match self.drain().await {
+            pause = match self.drain().await.and(self.begin_early().await) {
                 Ok(()) => PAUSE,
                 Err(error) => {
                     let pause = (pause * 2).min(MAX_PAUSE);
@@ -68,6 +68,9 @@ impl Worker {
     }
 
     async fn make_job(&self, entry: &OutboxEntry) -> Result<(), WorkerError> {
+        if self.is_at_work(&entry.upload).await? {
+            return Ok(self.catalog.outbox_done(&entry.upload).await?);
+        }
         let name = format!("upload-{}", entry.upload);
         let spec = spec(&self.gate.name, &entry.upload);
         let marks = Marks {
@@ -103,7 +106,10 @@ pub(super) fn spec(gate: &str, upload: &UploadId) -> TranscodeJobSpec {
             namespace: None,
         },
         source: Source {
-            upload: Some(UploadSource { id: upload.clone() }),
+            upload: Some(UploadSource {
+                id: upload.clone(),
+                while_uploading: false,
+            }),
             persistent_volume_claim: None,
         },
         content: None,

@@ -65,7 +65,7 @@ impl Worker {
         if task.job.spec.source.upload.is_none() {
             return Ok(());
         }
-        match self.upload(task).await?.offset() == plan.source.bytes {
+        match self.finished_upload(task).await?.offset() == plan.source.bytes {
             true => Ok(()),
             false => Err(WorkerError::internal(
                 "the plan is of another source than the upload",

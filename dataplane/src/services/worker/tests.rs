@@ -7,10 +7,12 @@ use bytes::Bytes;
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use streamgate_contract::config::RoleConfig;
 use streamgate_contract::job_api::*;
 use streamgate_contract::names::{self, Step};
 use streamgate_crds::transcode_job::Phase;
 
+mod early;
 mod sources;
 mod take_over;
 
@@ -45,6 +47,11 @@ impl World {
 
     /// A process over what a folder holds.
     async fn over(folder: tempfile::TempDir, jobs: Arc<MemoryJobs>) -> Self {
+        Self::of(folder, jobs, &testing::config()).await
+    }
+
+    /// The same with another configuration.
+    async fn of(folder: tempfile::TempDir, jobs: Arc<MemoryJobs>, config: &RoleConfig) -> Self {
         let catalog = Sqlite3Catalog::open(&folder.path().join("catalog.db")).await;
         let catalog = Arc::new(catalog.unwrap());
         let objects = Arc::new(Filesystem::open(folder.path().join("objects")).unwrap());
@@ -57,7 +64,7 @@ impl World {
             clock: clock.clone(),
             url_key: UrlKey::new(vec![7; 32]).unwrap(),
         };
-        let worker = Worker::new(parts, &testing::config(), &Registry::new());
+        let worker = Worker::new(parts, config, &Registry::new());
         let worker = Arc::new(worker.unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -95,7 +95,7 @@ fn sealed(
 }
 
 /// Frames a second of the grid: sound alone is cut in milliseconds.
-fn grid_rate(facts: &SourceFacts) -> Ratio {
+pub(super) fn grid_rate(facts: &SourceFacts) -> Ratio {
     let milliseconds = Ratio { num: 1_000, den: 1 };
     facts.video.as_ref().map_or(milliseconds, |v| v.frame_rate)
 }

@@ -115,6 +115,7 @@ fn kills_at_random_moments_change_no_byte() {
         let order = Order::Plan {
             request,
             committed: segments(&made),
+            arriving: None,
         };
         let after = Duration::from_millis(random.below(700));
         let (mut files, done) = killed(&order, &source(), after);

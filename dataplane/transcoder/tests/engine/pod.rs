@@ -68,6 +68,7 @@ pub fn plan_order(grid: GridSettings) -> Order {
             limits: SourceLimits::default(),
         },
         committed: Vec::new(),
+        arriving: None,
     }
 }
 

@@ -33,6 +33,7 @@ fn a_source_beyond_a_limit_is_refused() {
     let order = Order::Plan {
         request,
         committed: Vec::new(),
+        arriving: None,
     };
     let ended = run(&order, &footage("clip-720p25.mp4"));
     assert_eq!((ended.code, ended.reason()), (64, "SourceLimitExceeded"));

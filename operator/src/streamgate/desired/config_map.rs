@@ -71,6 +71,7 @@ fn config(gate: &ValidatedGate, public_url: &str) -> RoleConfig {
         transcode: Transcode {
             renditions: spec.transcode.renditions.clone(),
             ladder: spec.transcode.ladder,
+            while_uploading: spec.transcode.while_uploading,
             profiles: spec.transcode.profiles.clone(),
             audio: spec.transcode.audio.clone(),
             grid: spec.transcode.grid.clone(),

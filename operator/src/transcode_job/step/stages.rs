@@ -216,11 +216,30 @@ impl<'a> Pass<'a> {
     }
 
     fn working(&mut self, stage: Stage, job: Option<&JobSeen>) {
-        let (phase, word) = (status::phase(stage), status::word(stage));
+        let (phase, word, doing) = match self.waits_for_source(stage) {
+            true => (
+                Phase::WaitingForSource,
+                reason::WAITING_FOR_SOURCE,
+                "the upload still runs; what has arrived of it is being encoded".to_owned(),
+            ),
+            false => (
+                status::phase(stage),
+                status::word(stage),
+                status::doing(stage, &self.status),
+            ),
+        };
         let failure = job.and_then(|job| job.failure.as_ref());
         let again = failure.map(|f| format!("; tried again after {}: {}", f.reason, f.detail));
-        let message = status::doing(stage, &self.status) + &again.unwrap_or_default();
+        let message = doing + &again.unwrap_or_default();
         self.say(phase, word, &message, Mood::Working);
+    }
+
+    /// A job that begins while its upload runs plans when the last byte is there; the first progress
+    /// tells of the plan.
+    fn waits_for_source(&self, stage: Stage) -> bool {
+        let upload = self.spec.source.upload.as_ref();
+        let early = upload.is_some_and(|upload| upload.while_uploading);
+        stage == Stage::Plan && early && self.old.progress.is_none()
     }
 
     /// Pods of Encode at once; unknown while there is no gate to ask.

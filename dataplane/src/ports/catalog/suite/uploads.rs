@@ -11,6 +11,7 @@ pub async fn run(catalog: &dyn Catalog) {
     parts_come_together_or_not_at_all(catalog).await;
     the_last_part_grows_by_replacement(catalog).await;
     completion_is_one_transaction(catalog).await;
+    those_that_run_are_listed_newest_first(catalog).await;
     a_length_is_told_once(catalog).await;
     a_turn_is_one_writers(catalog).await;
     pieces_become_one_upload(catalog).await;
@@ -151,6 +152,36 @@ async fn completion_is_one_transaction(catalog: &dyn Catalog) {
         catalog.upload(&u2.id).await,
         Err(CatalogError::NotFound { .. })
     ));
+}
+
+async fn those_that_run_are_listed_newest_first(catalog: &dyn Catalog) {
+    const LATER: i64 = 4_000_000_000;
+    for (id, begun, length) in [
+        ("run-1", LATER - 1, Some(10)),
+        ("run-2", LATER, Some(10)),
+        ("run-3", LATER + 1, Some(10)),
+        ("run-4", LATER + 2, Some(1)),
+        ("run-5", LATER + 3, None),
+    ] {
+        let upload = Upload {
+            length,
+            created_at: begun,
+            ..upload(id)
+        };
+        catalog.create_upload(&upload).await.unwrap();
+    }
+    let whole: UploadId = "run-4".parse().unwrap();
+    let parts = [part("run-4/0", 1)];
+    add(catalog, &whole, (0, 0), &parts).await.unwrap();
+    let done = content("run-4-done");
+    catalog.complete_upload(&whole, &done).await.unwrap();
+    catalog.outbox_done(&whole).await.unwrap();
+    let listed = async |limit| {
+        let ids = catalog.begun_uploads(LATER, limit).await.unwrap();
+        ids.iter().map(UploadId::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(9).await, ["run-3", "run-2"]);
+    assert_eq!(listed(1).await, ["run-3"]);
 }
 
 async fn a_length_is_told_once(catalog: &dyn Catalog) {

@@ -83,7 +83,9 @@ fn count(jobs: &[Arc<Job>], now: UnixSeconds) -> Queue {
                 let waits = now.saturating_sub(since(job)).max(0);
                 queue.oldest_wait = queue.oldest_wait.max(Some(waits));
             }
-            Phase::Planning | Phase::Encoding | Phase::Publishing => queue.running += 1,
+            Phase::WaitingForSource | Phase::Planning | Phase::Encoding | Phase::Publishing => {
+                queue.running += 1
+            }
             Phase::Suspended => queue.suspended += 1,
             Phase::Succeeded | Phase::Failed => {
                 *queue.finished.entry(word(job)).or_default() += 1;

@@ -47,7 +47,7 @@ pub(super) struct List {
     /// For this content alone.
     #[param(value_type = Option<String>, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length = 63)]
     content: Option<ContentId>,
-    /// In this phase alone: Pending, Planning, Encoding, Publishing, Suspended, Succeeded or Failed.
+    /// In this phase alone: Pending, WaitingForSource, Planning, Encoding, Publishing, Suspended, Succeeded or Failed.
     #[param(value_type = Option<String>)]
     phase: Option<Phase>,
 }

@@ -31,7 +31,7 @@ pub struct Job {
     /// Profile it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
-    /// Where it is: Pending, Planning, Encoding, Publishing, Suspended, Succeeded or Failed.
+    /// Where it is: Pending, WaitingForSource, Planning, Encoding, Publishing, Suspended, Succeeded or Failed.
     #[schema(value_type = String)]
     phase: Phase,
     /// Stable word for why it is there.

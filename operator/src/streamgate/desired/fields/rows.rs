@@ -345,6 +345,7 @@ pub(super) fn rows() -> Vec<(&'static str, Value, Seen)> {
         ("transcode.renditions[].codec", json!("HEVC")),
         ("transcode.renditions[].options.*", json!("slow")),
         ("transcode.ladder", json!("Fixed")),
+        ("transcode.whileUploading", json!(true)),
         ("transcode.audio.kbps", json!(97)),
         ("transcode.audio.codec", json!("AAC")),
         ("transcode.audio.passthrough", json!(false)),

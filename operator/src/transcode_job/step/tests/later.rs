@@ -33,6 +33,29 @@ fn what_keeps_pods_from_running_is_said_and_forgotten_when_it_goes() {
 }
 
 #[test]
+fn a_job_of_an_upload_that_runs_waits_for_its_source_until_there_is_progress() {
+    let early =
+        spec(serde_json::json!({"source": {"upload": {"id": "u1", "whileUploading": true}}}));
+    let planning = seen(&[(Stage::Plan, running())]);
+    let begun = first(&early, &seen(&[]));
+    says(&begun, Phase::WaitingForSource, "WaitingForSource");
+    assert_eq!(begun.actions, [Action::Create(Stage::Plan)]);
+    let waits = super::step(&early, &begun.status, &planning, at(NOW));
+    says(&waits, Phase::WaitingForSource, "WaitingForSource");
+    assert_eq!(holds(&waits), [RECONCILING]);
+    assert!(waits.notice.is_none(), "nothing is new");
+
+    let told = TranscodeJobStatus {
+        progress: Some(Default::default()),
+        ..waits.status
+    };
+    let planned = super::step(&early, &told, &planning, at(NOW));
+    says(&planned, Phase::Planning, "Planning");
+    let other = super::step(&plain(), &begun.status, &planning, at(NOW));
+    says(&other, Phase::Planning, "Planning");
+}
+
+#[test]
 fn suspending_stops_pods_and_resuming_goes_on() {
     let suspended = spec(serde_json::json!({"suspend": true}));
     let job = JobSeen {
