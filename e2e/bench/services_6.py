@@ -15,7 +15,7 @@ import threading
 import time
 
 from bench import apart, serving, uploads
-from bench.services_8 import prepare, sign_in
+from bench.services_8 import sign_in
 from world.evm import CHAIN_ID, Chain
 
 MIB = 1 << 20
@@ -38,7 +38,7 @@ def main():
         chain = Chain("127.0.0.1", serving.free_port())
         chain.up()
         open_.callback(chain.down)
-        gate = prepare(folder)
+        gate = serving.seed(folder)
         world = World(gate, settings(gate, chain, store, database), store, database, open_)
         world.token = sign_in(world.replica("first").server, chain)
         told = [check(world) for check in (clients, races, kills, against_tusd, memory)]
