@@ -15,7 +15,7 @@ fn source() -> Vec<u8> {
         env!("CARGO_MANIFEST_DIR"),
         "/../target/footage/faststart.mp4"
     );
-    std::fs::read(path).expect("no footage; run tests/footage.sh first")
+    std::fs::read(path).unwrap()
 }
 
 fn state(arrived: Option<usize>) -> State {
