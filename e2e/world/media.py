@@ -70,7 +70,8 @@ def plan_order(ladder, crf=23, grid=None, fitted="Fixed"):
 
 
 def engine(source, order, folder):
-    """The shipped binary in its sandbox, with this as the courier that commits at once."""
+    """The shipped binary in its sandbox and with the environment of its pod, with this as the courier that
+    commits at once."""
     shutil.copy(source, folder / "source")
     (folder / "plan.json").write_text(json.dumps(order))
     events = folder / "events.ndjson"
@@ -79,7 +80,7 @@ def engine(source, order, folder):
         if events.exists() and '"event":"done"' in events.read_text():
             (folder / "committed").touch()
 
-    return measured([[ENGINE, "--work", folder, "--termination", folder / "termination"]], commit)
+    return measured([["env", "MALLOC_ARENA_MAX=1", ENGINE, "--work", folder, "--termination", folder / "termination"]], commit)
 
 
 def joined(folder, track):

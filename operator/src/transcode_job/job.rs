@@ -263,8 +263,12 @@ fn transcoder(recipe: &Recipe<'_>) -> Value {
     let mut container = container("transcoder", &image, &args, TRANSCODER_USER, recipe);
     container["resources"] = resources(recipe.gate.transcode.resources.as_ref());
     container["volumeMounts"] = json!([{"name": "work", "mountPath": "/work"}]);
-    // SVT-AV1 would log every encoder it opens; 1 leaves errors.
-    container["env"] = json!([{"name": "SVT_LOG", "value": "1"}]);
+    // SVT-AV1 would log every encoder it opens; 1 leaves errors. Encoders come and go with each chunk, on a
+    // thread each: one heap for all gives the next what the last gave back.
+    container["env"] = json!([
+        {"name": "SVT_LOG", "value": "1"},
+        {"name": "MALLOC_ARENA_MAX", "value": "1"},
+    ]);
     container
 }
 
