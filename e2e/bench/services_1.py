@@ -22,8 +22,8 @@ SHARED = ("tools", "footage")
 AT_ONCE = int(os.environ.get("AT_ONCE", 1))
 # Seconds a test may take with every item; without its item so many times what it took, and a pause.
 PATIENCE = 300
-LONGER = 5
-PAUSE = 20
+LONGER = 10
+PAUSE = 60
 # Nobody waits for these programs: what is compiled sooner is proven sooner.
 QUICK = [f'profile.release.package."streamgate-{name}".opt-level={level}'
          for name, level in (("dataplane", 0), ("operator", 0), ("crds", 0), ("tests", 0))]
