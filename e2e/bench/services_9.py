@@ -109,7 +109,8 @@ def slow(server, path):
     """Good traffic at a quarter of what the gate can do: alone, beside the slow ones, and alone again."""
     paths = path / f"gate-{GOOD}.txt"
     asked = lambda seconds, **how: checked(serving.ask(server, paths, connections=32, seconds=seconds, **how))
-    best = asked(3)
+    # As many at once as keep it busy: more of them would wait for one another, and be refused.
+    best = checked(serving.ask(server, paths, connections=8, seconds=3))
     rate = best["requests"] / best["seconds"] / 4
     alone = [asked(10, rate=rate)]
     reader = (path / f"gate-{LARGE}.txt").read_text().split()[0]
